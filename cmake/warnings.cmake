@@ -1,0 +1,11 @@
+# Turns on our warnings for `target` alone; who uses Heddle never inherits them.
+function(heddle_warnings target)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+    -Wold-style-cast)
+  # Only on the compilers that we test with: the new warning of a newer one must stop nobody.
+  string(REGEX MATCH "^[0-9]+" major "${CMAKE_CXX_COMPILER_VERSION}")
+  if(HEDDLE_WERROR AND "${CMAKE_CXX_COMPILER_ID}-${major}" MATCHES "^(GNU-12|Clang-19)$")
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
