@@ -28,6 +28,7 @@ protected:
 struct context {
     task* current = nullptr; ///< the innermost task that the thread is running
     class host* host = nullptr;
+    const void* executor = nullptr; ///< the pool that `host` works for
     bool woke_a_worker = false; ///< the last submit had to wake a worker: do not spin for it
     int firing = 0;             ///< depth of completions that complete others [Chains]
     task* deferred_first = nullptr;
@@ -57,7 +58,12 @@ bool spin_until_done(const task& t) noexcept;
 /// Throws forked_error if `t` can never be run because its executor stayed in the parent process.
 void require_reachable(const task& t);
 
-/// The number of forks of which this process is the child; set by a pthread_atfork handler.
-int fork_generation() noexcept;
+/// How many forks this process has come through as the child, since watch_forks().
+///
+/// Protocol: incremented in the child by a fork handler, before any other code runs there, so no
+/// data depends on it.
+extern constinit std::atomic<int> forks_survived;
+/// Installs the fork handler, once.
+void watch_forks();
 
 } // namespace heddle::detail

@@ -65,7 +65,8 @@ std::string first_user_frame(const std::string& lines) {
         if (end_of_function == std::string::npos) break;
         std::size_t end_of_place = lines.find('\n', end_of_function + 1);
         if (end_of_place == std::string::npos) end_of_place = lines.size();
-        const std::string function = lines.substr(at, end_of_function - at);
+        std::string function = lines.substr(at, end_of_function - at);
+        if (function.ends_with(".cold")) function.resize(function.size() - 5);
         std::string place =
             lines.substr(end_of_function + 1, end_of_place - end_of_function - 1);
         place = place.substr(0, place.find(" (")); // drops "(discriminator 2)"

@@ -100,7 +100,7 @@ void enter_wait_graph(const context& waiter, std::span<task* const> tasks, bool 
         for (const task* t : back.path) text += " waits for task " + t->describe() + ", which";
         text.resize(text.size() - std::string_view(", which").size());
         if (back.path.back() != waiter.current) {
-            text += ", beneath which it runs on the same thread";
+            text += ", which waits for it on this thread";
         }
         throw would_deadlock_error(text + "; let one of them finish without waiting");
     }

@@ -54,17 +54,11 @@ bool spin_until_done(const task& t) noexcept {
     return false;
 }
 
-namespace {
+constinit std::atomic<int> forks_survived{0};
 
-/// Protocol: incremented in the child by the fork handler, before any other code runs there.
-std::atomic<int> forks{0};
-
-} // namespace
-
-int fork_generation() noexcept {
-    static const int registered = pthread_atfork(nullptr, nullptr, [] { ++forks; });
+void watch_forks() {
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { ++forks_survived; });
     (void)registered;
-    return forks.load(std::memory_order_relaxed); // no data depends on it
 }
 
 void require_reachable(const task& t) {
@@ -260,27 +254,44 @@ completion_queue::entry* completion_queue::asleep() noexcept {
     return reinterpret_cast<entry*>(std::uintptr_t{1}); // no entry has an odd address
 }
 
-completion_queue::completion_queue(std::span<task* const> tasks)
-    : tasks_(tasks.begin(), tasks.end()), entries_(new entry[tasks.size()]) {
-    for (std::size_t i = 0; i < tasks_.size(); ++i) {
-        entry& e = entries_[i];
-        e.fire = &arrived;
-        e.wakes_thread = true;
-        e.queue = this;
-        if (tasks_[i]->add_hook(e)) continue;
+completion_queue::completion_queue(std::span<task* const> tasks) {
+    tasks_.reserve(tasks.size());
+    free_.reserve(tasks.size());
+    for (task* t : tasks) add(*t);
+}
+
+std::size_t completion_queue::add(task& t) {
+    const bool reused = !free_.empty();
+    if (!reused) {
+        entries_.emplace_back();
+        entries_.back().index = tasks_.size();
+        tasks_.push_back(nullptr);
+        free_.reserve(tasks_.size()); // so that pop() cannot fail
+    }
+    const std::size_t index = reused ? free_.back() : tasks_.size() - 1;
+    if (reused) free_.pop_back();
+    tasks_[index] = &t;
+    next_to_help_ = std::min(next_to_help_, index);
+    entry& e = entries_[index];
+    e.fire = &arrived;
+    e.wakes_thread = true;
+    e.queue = this;
+    e.next_done = nullptr;
+    if (t.add_hook(e)) {
+        ++open_;
+    } else {
         (ready_last_ ? ready_last_->next_done : ready_) = &e;
         ready_last_ = &e;
-        ++taken_;
     }
+    return index;
 }
 
 completion_queue::~completion_queue() {
-    std::size_t gone = 0;
+    // A task that was given may be dead, and its hook has been fired.
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
-        // A task that was given may be dead, and its hook has been fired.
-        if (!tasks_[i] || !tasks_[i]->remove_hook(entries_[i])) ++gone;
+        if (tasks_[i] && tasks_[i]->remove_hook(entries_[i])) --open_;
     }
-    for (collect(); taken_ != gone; collect()) sched_yield(); // the rest is being fired now
+    for (collect(); open_ != 0; collect()) sched_yield(); // the rest is being fired now
 }
 
 void completion_queue::arrived(hook& self, task&) noexcept {
@@ -306,7 +317,7 @@ void completion_queue::collect() noexcept {
         entry* const older = e->next_done;
         e->next_done = oldest;
         oldest = e;
-        ++taken_;
+        --open_;
         e = older;
     }
     if (!oldest) return;
@@ -325,9 +336,9 @@ std::size_t completion_queue::pop(deadline limit, bool all) {
     entry* const e = ready_;
     ready_ = e->next_done;
     if (!ready_) ready_last_ = nullptr;
-    const auto index = static_cast<std::size_t>(e - entries_.get());
-    tasks_[index] = nullptr;
-    return index;
+    tasks_[e->index] = nullptr;
+    free_.push_back(e->index);
+    return e->index;
 }
 
 bool completion_queue::help() {
