@@ -90,6 +90,8 @@ void pool::add_thread(bool searching) {
     worker* const w = made.get();
     threads_.reserve(threads_.size() + 1);
     workers_.push_back(std::move(made));
+    // relaxed: written with the mutex held only. Set before the thread starts, which reads it.
+    w->next_ = all_workers_.load(std::memory_order_relaxed);
     const signals_blocked guard;
     std::thread thread;
     try {
@@ -107,8 +109,6 @@ void pool::add_thread(bool searching) {
     ++live_threads_;
     if (detached_) thread.detach();
     else threads_.push_back(std::move(thread));
-    // relaxed read: written with the mutex held only.
-    w->next_ = all_workers_.load(std::memory_order_relaxed);
     // release: publishes the worker; pairs with the acquire in steal().
     all_workers_.store(w, std::memory_order_release);
 }
