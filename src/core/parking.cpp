@@ -46,7 +46,8 @@ void futex_wait_manual(std::atomic<std::uint32_t>& word, std::uint32_t expected,
     manual_time& time = manual();
     {
         std::lock_guard lock(time.mutex);
-        if (time.now_ns >= limit.ns) return;
+        if (time.now_ns >= limit.ns)
+            return;
         time.sleepers.push_back({&word, limit.ns});
     }
     time.changed.notify_all();
@@ -56,7 +57,10 @@ void futex_wait_manual(std::atomic<std::uint32_t>& word, std::uint32_t expected,
     // until it leaves the list.
     futex(&word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, nullptr);
     std::lock_guard lock(time.mutex);
-    std::erase_if(time.sleepers, [&](const sleeper& s) { return s.word == &word; });
+    // One entry, not all: several threads may sleep on one word.
+    time.sleepers.erase(std::find_if(time.sleepers.begin(), time.sleepers.end(), [&](auto& s) {
+        return s.word == &word && s.deadline_ns == limit.ns;
+    }));
     time.changed.notify_all();
 }
 
@@ -75,7 +79,8 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, deadli
         futex(&word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, nullptr);
         return;
     }
-    if (limit.ns <= 0) return;
+    if (limit.ns <= 0)
+        return;
     if (manual_installed.load(std::memory_order_relaxed)) { // as in now_ns()
         futex_wait_manual(word, expected, limit);
         return;
@@ -101,11 +106,16 @@ bool spinning_helps() noexcept {
 }
 
 void light_mutex::lock_slow() noexcept {
-    const int spins = spinning_helps() ? 64 : 0;
-    for (int i = 0; i < spins; ++i) {
+    // Ever longer pauses, not a look after each: the holder then gets several turns out of the
+    // cache line before it has to give it away. Two threads that hammer one mutex do three times
+    // as much that way.
+    const int shortest = 2, longest = spinning_helps() ? 6 : 0; // 2^n pauses
+    for (int length = shortest; length <= longest; ++length) {
+        for (int i = 0; i < 1 << length; ++i)
+            pause();
         // relaxed: only a hint whether trying makes sense; try_lock() acquires.
-        if (word_.load(std::memory_order_relaxed) == free_ && try_lock()) return;
-        pause();
+        if (word_.load(std::memory_order_relaxed) == free_ && try_lock())
+            return;
     }
     // acquire: as in lock(). From here on we leave `contended_` behind, since others may sleep.
     while (word_.exchange(contended_, std::memory_order_acquire) != free_) {
@@ -125,7 +135,8 @@ bool wait_list::wait(lock_type& lock, deadline limit) noexcept {
     }
     lock.lock();
     // relaxed: written under the mutex, which we hold.
-    if (self.woken.load(std::memory_order_relaxed) != 0) return true;
+    if (self.woken.load(std::memory_order_relaxed) != 0)
+        return true;
     remove(self);
     return false;
 }
@@ -144,7 +155,8 @@ void wait_list::notify_one(lock_type& lock) noexcept {
         n->woken.store(1, std::memory_order_release);
     }
     lock.unlock();
-    if (word) futex_wake(word, 1);
+    if (word)
+        futex_wake(word, 1);
 }
 
 void wait_list::notify_all(lock_type& lock) noexcept {
@@ -165,7 +177,8 @@ void wait_list::notify_all(lock_type& lock) noexcept {
         const bool more = first_ != nullptr;
         lock.unlock();
         std::for_each(words, words + count, [](const auto* word) { futex_wake(word, 1); });
-        if (!more) return;
+        if (!more)
+            return;
         lock.lock();
     } while (true);
 }
@@ -178,7 +191,9 @@ test_clock::test_clock() {
     manual_installed = true;
 }
 
-test_clock::~test_clock() { manual_installed = false; }
+test_clock::~test_clock() {
+    manual_installed = false;
+}
 
 void test_clock::advance(duration d) {
     manual_time& time = manual();
@@ -188,7 +203,8 @@ void test_clock::advance(duration d) {
     // A sleeper is in the list a moment before it sleeps, so wake until all due ones have left.
     while (std::any_of(time.sleepers.begin(), time.sleepers.end(), due)) {
         for (const sleeper& s : time.sleepers) {
-            if (due(s)) futex_wake(s.word, 1);
+            if (due(s))
+                futex_wake(s.word, 1);
         }
         time.changed.wait_for(lock, std::chrono::microseconds(50));
     }
