@@ -51,19 +51,25 @@ public:
     /// Returns the value; rethrows the exception if there is none.
     std::add_lvalue_reference_t<std::add_const_t<T>> value() const& {
         rethrow_if_failed();
-        if constexpr (std::is_reference_v<T>) return *std::get<0>(state_);
-        else if constexpr (!std::is_void_v<T>) return std::get<0>(state_);
+        if constexpr (std::is_reference_v<T>)
+            return *std::get<0>(state_);
+        else if constexpr (!std::is_void_v<T>)
+            return std::get<0>(state_);
     }
     std::add_lvalue_reference_t<T> value() & {
         rethrow_if_failed();
-        if constexpr (std::is_reference_v<T>) return *std::get<0>(state_);
-        else if constexpr (!std::is_void_v<T>) return std::get<0>(state_);
+        if constexpr (std::is_reference_v<T>)
+            return *std::get<0>(state_);
+        else if constexpr (!std::is_void_v<T>)
+            return std::get<0>(state_);
     }
     /// Returns the value, moved out; rethrows the exception if there is none.
     T value() && {
         rethrow_if_failed();
-        if constexpr (std::is_reference_v<T>) return *std::get<0>(state_);
-        else if constexpr (!std::is_void_v<T>) return std::get<0>(std::move(state_));
+        if constexpr (std::is_reference_v<T>)
+            return *std::get<0>(state_);
+        else if constexpr (!std::is_void_v<T>)
+            return std::get<0>(std::move(state_));
     }
 
     /// Returns the exception, or null if there is a value.
@@ -83,7 +89,8 @@ private:
         }
     }
     void rethrow_if_failed() const {
-        if (const auto* failure = std::get_if<1>(&state_)) std::rethrow_exception(*failure);
+        if (const auto* failure = std::get_if<1>(&state_))
+            std::rethrow_exception(*failure);
     }
 
     std::variant<stored, std::exception_ptr> state_;

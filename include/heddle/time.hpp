@@ -27,17 +27,20 @@ struct deadline {
     template <class Rep, class Period>
     static deadline after(std::chrono::duration<Rep, Period> d) noexcept {
         using seconds = std::chrono::duration<double>;
-        if (!(d > d.zero())) return {std::numeric_limits<std::int64_t>::min()};
+        if (!(d > d.zero()))
+            return {std::numeric_limits<std::int64_t>::min()};
         constexpr double longest = 9.0e9; // seconds; 285 years, short of the 292 that fit
         const std::int64_t now = now_ns();
-        if (std::chrono::duration_cast<seconds>(d).count() > longest) return never();
+        if (std::chrono::duration_cast<seconds>(d).count() > longest)
+            return never();
         const auto ns = std::chrono::ceil<duration>(d).count();
         return {ns > std::numeric_limits<std::int64_t>::max() - now ? never().ns : now + ns};
     }
     /// The deadline at `tp`, translated to the steady clock once, now.
     template <class Clock, class Duration>
     static deadline at(std::chrono::time_point<Clock, Duration> tp) noexcept {
-        if (tp == std::chrono::time_point<Clock, Duration>::max()) return never();
+        if (tp == std::chrono::time_point<Clock, Duration>::max())
+            return never();
         return after(tp - Clock::now());
     }
 };

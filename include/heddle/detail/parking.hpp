@@ -62,7 +62,8 @@ public:
     }
     void unlock() noexcept {
         // release: publishes the critical section; pairs with the acquire in lock().
-        if (word_.exchange(free_, std::memory_order_release) == contended_) futex_wake(&word_, 1);
+        if (word_.exchange(free_, std::memory_order_release) == contended_)
+            futex_wake(&word_, 1);
     }
 
 private:
@@ -99,8 +100,10 @@ public:
     template <class Predicate>
     bool wait(lock_type& lock, deadline limit, Predicate ready) {
         while (!ready()) {
-            if (limit.passed()) return false;
-            if (!wait(lock, limit)) return ready();
+            if (limit.passed())
+                return false;
+            if (!wait(lock, limit))
+                return ready();
         }
         return true;
     }
