@@ -14,8 +14,8 @@ namespace heddle {
 /// Example:
 ///     pool.submit({.name = "resize", .priority = 5}, resize, image);
 struct task_options {
-    std::string name = {};  ///< shown in failures and cycles of waits
-    int priority = 0;       ///< higher starts first
+    std::string name = {}; ///< shown in failures and cycles of waits
+    int priority = 0;      ///< higher starts first
     std::source_location where = std::source_location::current(); ///< shown in failures
 };
 

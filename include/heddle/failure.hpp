@@ -12,10 +12,10 @@ namespace heddle {
 ///
 /// Thread safety: a value. Lifetime: valid on its own; the handler may copy it.
 struct failure_info {
-    std::string task_name;        ///< `task_options::name`, or empty
-    std::source_location where;   ///< where it was submitted with options; line 0 if without
+    std::string task_name;         ///< `task_options::name`, or empty
+    std::source_location where;    ///< where it was submitted with options; line 0 if without
     const void* address = nullptr; ///< code address of the submit call, if without options
-    std::exception_ptr exception; ///< what the task threw; never null
+    std::exception_ptr exception;  ///< what the task threw; never null
 };
 
 /// Called with each failure that nobody looked at, on the thread where the last chance to look

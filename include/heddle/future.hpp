@@ -163,9 +163,8 @@ public:
         requires std::invocable<std::decay_t<F>&, future<T>>
     void add_done_callback(F&& f) const {
         detail::require_callable<std::decay_t<F>>(f, "add_done_callback");
-        detail::add_callback(get(), [f = std::forward<F>(f), self = *this]() mutable {
-            f(std::move(self));
-        });
+        detail::add_callback(
+            get(), [f = std::forward<F>(f), self = *this]() mutable { f(std::move(self)); });
     }
 
     /// Returns the future of `f(future<T>)`, called by the thread that completes this task, or
@@ -181,8 +180,7 @@ public:
     /// The same, run by `executor`, which must outlive this task. If it no longer takes work
     /// when the time comes, the returned future is cancelled.
     template <class Executor, class F>
-        requires detail::submittable<F, future<T>> &&
-                 requires(Executor& e) { e.post([] {}); }
+        requires detail::submittable<F, future<T>> && requires(Executor& e) { e.post([] {}); }
     [[nodiscard]] auto then(Executor& executor, F&& f) const {
         auto* next = detail::make_task("then", 1, std::forward<F>(f), future(checked()));
         future<detail::call_result_t<F, future<T>>> made(next);

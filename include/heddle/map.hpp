@@ -31,8 +31,8 @@ public:
     /// The position in the results. Copies share one position, as with any input iterator.
     class iterator {
     public:
-        using value_type = std::conditional_t<std::is_void_v<R>, detail::empty_result,
-                                              std::remove_cvref_t<R>>;
+        using value_type =
+            std::conditional_t<std::is_void_v<R>, detail::empty_result, std::remove_cvref_t<R>>;
         using difference_type = std::ptrdiff_t;
         using iterator_concept = std::input_iterator_tag;
 
@@ -98,14 +98,15 @@ struct star {
 };
 
 template <class F, class Tuple>
-concept applicable = requires(F& f, Tuple&& tuple) { std::tuple_size<std::remove_cvref_t<Tuple>>(); } &&
-    []<std::size_t... I>(std::index_sequence<I...>) {
-        return std::is_invocable_v<F&, decltype(std::get<I>(std::declval<Tuple>()))...>;
-    }(std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<Tuple>>>());
+concept applicable = requires(F& f, Tuple&& tuple) {
+    std::tuple_size<std::remove_cvref_t<Tuple>>();
+} && []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::is_invocable_v<F&, decltype(std::get<I>(std::declval<Tuple>()))...>;
+}(std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<Tuple>>>());
 
 template <class F, class Range>
-concept star_mappable = std::ranges::input_range<Range> &&
-                        applicable<std::decay_t<F>, item_t<Range>>;
+concept star_mappable =
+    std::ranges::input_range<Range> && applicable<std::decay_t<F>, item_t<Range>>;
 
 /// Builds the engine for any executor with `submit` and `worker_count`, and fills its window.
 template <class Executor, class F, class... Ranges>

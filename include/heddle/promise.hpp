@@ -139,8 +139,10 @@ template <class StdFuture>
     }
 [[nodiscard]] auto from_std(StdFuture given) {
     using T = detail::future_value_t<decltype(given.get())>;
-    using value = std::conditional_t<std::is_reference_v<T> && std::is_const_v<std::remove_reference_t<T>>,
-                                     std::remove_cvref_t<T>, T>;
+    using value =
+        std::conditional_t<std::is_reference_v<T> && std::is_const_v<std::remove_reference_t<T>>,
+                           std::remove_cvref_t<T>,
+                           T>;
     if (!given.valid()) throw invalid_state_error("from_std: the given future is empty");
     promise<value> p;
     future<value> made = p.get_future();

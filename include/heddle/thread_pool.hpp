@@ -31,8 +31,9 @@ enum class on_full { block, reject, run_here };
 struct thread_pool_options {
     std::optional<int> max_workers = {}; ///< 1 to 10,000; default `available_parallelism()`
     std::string name = "heddle";         ///< threads are called NAME-0, NAME-1, … (15 characters)
-    std::function<void()> initializer = {}; ///< runs first in each worker; if it throws, the pool is broken
-    std::size_t max_pending = 0;         ///< most tasks queued and not started; 0: no bound
+    std::function<void()> initializer =
+        {};                      ///< runs first in each worker; if it throws, the pool is broken
+    std::size_t max_pending = 0; ///< most tasks queued and not started; 0: no bound
     on_full when_full = on_full::block;
 };
 
@@ -189,8 +190,11 @@ public:
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
     [[nodiscard]] auto map(map_options options, F&& f, Ranges&&... ranges) {
-        return detail::make_map(*this, std::move(options), detail::order::input,
-                                std::forward<F>(f), std::forward<Ranges>(ranges)...);
+        return detail::make_map(*this,
+                                std::move(options),
+                                detail::order::input,
+                                std::forward<F>(f),
+                                std::forward<Ranges>(ranges)...);
     }
     /// The same, with the results in the order in which they finish.
     template <class F, class... Ranges>
@@ -201,8 +205,11 @@ public:
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
     [[nodiscard]] auto map_unordered(map_options options, F&& f, Ranges&&... ranges) {
-        return detail::make_map(*this, std::move(options), detail::order::finish,
-                                std::forward<F>(f), std::forward<Ranges>(ranges)...);
+        return detail::make_map(*this,
+                                std::move(options),
+                                detail::order::finish,
+                                std::forward<F>(f),
+                                std::forward<Ranges>(ranges)...);
     }
     /// `map` over one range of tuples: calls `f(a, b)` for each `(a, b)`.
     template <class F, class Range>
@@ -213,7 +220,9 @@ public:
     template <class F, class Range>
         requires detail::star_mappable<F, Range>
     [[nodiscard]] auto starmap(map_options options, F&& f, Range&& tuples) {
-        return detail::make_map(*this, std::move(options), detail::order::input,
+        return detail::make_map(*this,
+                                std::move(options),
+                                detail::order::input,
                                 detail::star<std::decay_t<F>>{std::forward<F>(f)},
                                 std::forward<Range>(tuples));
     }

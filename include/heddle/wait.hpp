@@ -40,7 +40,8 @@ struct future_value<future<T>> {
 };
 
 template <class R>
-using range_future_t = typename future_value<std::remove_cvref_t<std::ranges::range_reference_t<R>>>::type;
+using range_future_t =
+    typename future_value<std::remove_cvref_t<std::ranges::range_reference_t<R>>>::type;
 
 /// A range of future<T>, from any mix of executors.
 template <class R>
@@ -95,8 +96,8 @@ void wait_until(std::span<task* const> tasks, return_when until, deadline limit)
 template <detail::future_range R>
 auto wait(R&& futures, wait_options options = {}) -> wait_result<detail::range_future_t<R>> {
     using T = detail::range_future_t<R>;
-    const detail::deadline limit = options.timeout ? detail::deadline::after(*options.timeout)
-                                                   : detail::deadline::never();
+    const detail::deadline limit =
+        options.timeout ? detail::deadline::after(*options.timeout) : detail::deadline::never();
     detail::future_set<T> set(std::forward<R>(futures));
     detail::wait_until(set.tasks, options.until, limit);
     wait_result<T> result;
@@ -136,7 +137,8 @@ auto results(R&& futures) {
         for (future<T>& f : all) f.result();
     } else {
         using value = std::conditional_t<std::is_reference_v<T>,
-                                         std::reference_wrapper<std::remove_reference_t<T>>, T>;
+                                         std::reference_wrapper<std::remove_reference_t<T>>,
+                                         T>;
         std::vector<value> values;
         values.reserve(all.size());
         for (future<T>& f : all) {
@@ -237,8 +239,7 @@ private:
 template <detail::future_range R>
 [[nodiscard]] auto as_completed(R&& futures, std::optional<duration> timeout = std::nullopt) {
     using T = detail::range_future_t<R>;
-    const auto limit =
-        timeout ? detail::deadline::after(*timeout) : detail::deadline::never();
+    const auto limit = timeout ? detail::deadline::after(*timeout) : detail::deadline::never();
     return completions<T>(detail::future_set<T>(std::forward<R>(futures)), limit);
 }
 

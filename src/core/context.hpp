@@ -29,8 +29,8 @@ struct context {
     task* current = nullptr; ///< the innermost task that the thread is running
     class host* host = nullptr;
     const void* executor = nullptr; ///< the pool that `host` works for
-    bool woke_a_worker = false; ///< the last submit had to wake a worker: do not spin for it
-    int firing = 0;             ///< depth of completions that complete others [Chains]
+    bool woke_a_worker = false;     ///< the last submit had to wake a worker: do not spin for it
+    int firing = 0;                 ///< depth of completions that complete others [Chains]
     task* deferred_first = nullptr;
     task* deferred_last = nullptr;
 };

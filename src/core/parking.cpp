@@ -56,7 +56,10 @@ void futex_wait_manual(const void* word, std::uint32_t expected, deadline limit)
     // until it leaves the list.
     futex(word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, nullptr);
     std::lock_guard lock(time.mutex);
-    std::erase_if(time.sleepers, [&](const sleeper& s) { return s.word == word; });
+    // One entry, not all: several threads may sleep on one word.
+    time.sleepers.erase(std::find_if(time.sleepers.begin(), time.sleepers.end(), [&](auto& s) {
+        return s.word == word && s.deadline_ns == limit.ns;
+    }));
     time.changed.notify_all();
 }
 
@@ -182,7 +185,9 @@ test_clock::test_clock() {
     manual_installed = true;
 }
 
-test_clock::~test_clock() { manual_installed = false; }
+test_clock::~test_clock() {
+    manual_installed = false;
+}
 
 void test_clock::advance(duration d) {
     manual_time& time = manual();

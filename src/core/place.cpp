@@ -67,12 +67,12 @@ std::string first_user_frame(const std::string& lines) {
         if (end_of_place == std::string::npos) end_of_place = lines.size();
         std::string function = lines.substr(at, end_of_function - at);
         if (function.ends_with(".cold")) function.resize(function.size() - 5);
-        std::string place =
-            lines.substr(end_of_function + 1, end_of_place - end_of_function - 1);
+        std::string place = lines.substr(end_of_function + 1, end_of_place - end_of_function - 1);
         place = place.substr(0, place.find(" (")); // drops "(discriminator 2)"
         at = end_of_place + 1;
         if (place.find("??") != std::string::npos || place.ends_with(":0")) continue;
-        if (place.find("/heddle/") != std::string::npos && place.find(".hpp:") != std::string::npos) {
+        if (place.find("/heddle/") != std::string::npos &&
+            place.find(".hpp:") != std::string::npos) {
             continue;
         }
         return place + " (" + function + ')';
@@ -91,8 +91,8 @@ std::string look_up(const void* code) {
     const std::uintptr_t offset = address - map->l_addr;
     const bool is_program = !map->l_name || !*map->l_name;
     // The byte before a return address belongs to the call.
-    const std::string file = is_program ? "/proc/" + std::to_string(getpid()) + "/exe"
-                                        : std::string(found.dli_fname);
+    const std::string file =
+        is_program ? "/proc/" + std::to_string(getpid()) + "/exe" : std::string(found.dli_fname);
     if (std::string frame = first_user_frame(ask_addr2line(file, offset - 1)); !frame.empty()) {
         return frame;
     }

@@ -71,8 +71,8 @@ cell* take(std::size_t index) noexcept {
 
 cell* carve(std::size_t index) {
     const std::size_t size = smallest << index;
-    auto* memory = static_cast<std::byte*>(
-        ::operator new(size * magazine_cells, std::align_val_t{smallest}));
+    auto* memory =
+        static_cast<std::byte*>(::operator new(size * magazine_cells, std::align_val_t{smallest}));
     cell* next = nullptr;
     for (std::size_t i = magazine_cells; i-- > 0;) {
         next = ::new (static_cast<void*>(memory + i * size)) cell{next, nullptr};

@@ -255,8 +255,8 @@ void task::fire_all(task& first) noexcept {
         t = nullptr;
         if (here.firing == 1 && here.deferred_first) {
             t = here.deferred_first;
-            here.deferred_first = reinterpret_cast<task*>(
-                t->place_.load(std::memory_order_relaxed)); // as above
+            here.deferred_first =
+                reinterpret_cast<task*>(t->place_.load(std::memory_order_relaxed)); // as above
             if (!here.deferred_first) here.deferred_last = nullptr;
         }
     }
@@ -280,8 +280,7 @@ context* task::runner() const noexcept {
 
 void task::set_runner(context& runner) noexcept {
     // relaxed: see runner().
-    place_.store(reinterpret_cast<std::uintptr_t>(&runner) | runner_tag,
-                 std::memory_order_relaxed);
+    place_.store(reinterpret_cast<std::uintptr_t>(&runner) | runner_tag, std::memory_order_relaxed);
 }
 
 // --- running -----------------------------------------------------------------------------------

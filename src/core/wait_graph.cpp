@@ -38,8 +38,8 @@ wait_graph& graph() {
 
 const edge* edge_of(const context* waiter) {
     const auto& edges = graph().edges;
-    const auto found = std::find_if(
-        edges.begin(), edges.end(), [&](const edge& e) { return e.waiter == waiter; });
+    const auto found =
+        std::find_if(edges.begin(), edges.end(), [&](const edge& e) { return e.waiter == waiter; });
     return found == edges.end() ? nullptr : &*found;
 }
 

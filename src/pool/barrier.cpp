@@ -7,7 +7,9 @@
 namespace heddle::detail {
 
 namespace {
-long membarrier(int command) noexcept { return syscall(SYS_membarrier, command, 0u, 0); }
+long membarrier(int command) noexcept {
+    return syscall(SYS_membarrier, command, 0u, 0);
+}
 } // namespace
 
 constinit bool asymmetric_barriers = false;

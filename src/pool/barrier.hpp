@@ -42,7 +42,9 @@ void store_light(std::atomic<T>& word, T value) noexcept {
         word.store(value, std::memory_order_release);
     }
 }
-inline void light_barrier() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+inline void light_barrier() noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
 template <class T>
 T load_light(const std::atomic<T>& word) noexcept {
     if (HEDDLE_SYMMETRIC_BARRIERS) return word.load(std::memory_order_seq_cst);

@@ -18,7 +18,8 @@ namespace heddle::detail {
 /// Lifetime: rings that were outgrown are kept until the end, since a thief may still read them.
 class deque {
     struct ring {
-        explicit ring(std::int64_t size) : mask(size - 1), slots(new slot[static_cast<std::size_t>(size)]) {}
+        explicit ring(std::int64_t size)
+            : mask(size - 1), slots(new slot[static_cast<std::size_t>(size)]) {}
         /// Protocol: a slot is written by the owner before `bottom_` passes it, read by a thief
         /// before it takes it by moving `top_`; a thief that loses throws away what it read.
         using slot = std::atomic<task*>;

@@ -70,13 +70,11 @@ std::shared_ptr<pool> pool::start(thread_pool_options options) {
             made->update_hints();
             lock.unlock();
             if (i == 0) throw;
-            const std::string note = "heddle: pool \"" + made->options_.name + "\" runs with " +
-                                     std::to_string(i) + " of " +
-                                     std::to_string(made->max_workers_) +
-                                     " workers: no more threads can be started (" + e.what() +
-                                     ")\n";
-            [[maybe_unused]] const auto written =
-                write(STDERR_FILENO, note.data(), note.size());
+            const std::string note =
+                "heddle: pool \"" + made->options_.name + "\" runs with " + std::to_string(i) +
+                " of " + std::to_string(made->max_workers_) +
+                " workers: no more threads can be started (" + e.what() + ")\n";
+            [[maybe_unused]] const auto written = write(STDERR_FILENO, note.data(), note.size());
             break;
         }
         made->started_with_ = i + 1;

@@ -77,9 +77,9 @@ private:
         worker* sleeper = nullptr;
         bool new_thread = false;
     };
-    wake_up choose_wake_up() noexcept;      // with mutex_ held
-    void carry_out(const wake_up& chosen);  // without
-    void update_hints() noexcept;           // with mutex_ held
+    wake_up choose_wake_up() noexcept;     // with mutex_ held
+    void carry_out(const wake_up& chosen); // without
+    void update_hints() noexcept;          // with mutex_ held
     bool finish_if_idle(lock_type& lock) noexcept;
     void add_thread(bool searching);
     void thread_ended() noexcept;
@@ -94,12 +94,12 @@ private:
     /// Guards what follows, up to the hints. Never held while user code or the kernel runs,
     /// except for memory.
     alignas(64) mutable light_mutex mutex_;
-    bool searching_ = false;  ///< one worker is looking for work, or on its way to
-    int awake_ = 0;           ///< workers neither asleep nor blocked in a wait
-    int blocked_ = 0;         ///< workers blocked in a wait that Heddle knows of
-    bool shut_down_ = false;  ///< no more work from outside
-    bool finished_ = false;   ///< everything has ended; workers leave
-    bool detached_ = false;   ///< nobody will join
+    bool searching_ = false;     ///< one worker is looking for work, or on its way to
+    int awake_ = 0;              ///< workers neither asleep nor blocked in a wait
+    int blocked_ = 0;            ///< workers blocked in a wait that Heddle knows of
+    bool shut_down_ = false;     ///< no more work from outside
+    bool finished_ = false;      ///< everything has ended; workers leave
+    bool detached_ = false;      ///< nobody will join
     worker* sleepers_ = nullptr; ///< last in, first out: the warmest is woken
     std::uint64_t pushed_outside_ = 0;
     std::map<int, std::deque<task*>, std::greater<>> ranked_; ///< priorities other than 0
@@ -160,9 +160,9 @@ private:
     pool& pool_;
     const int index_;
     deque deque_;
-    worker* next_ = nullptr;       ///< in pool::all_workers_
+    worker* next_ = nullptr; ///< in pool::all_workers_
     worker* next_sleeper_ = nullptr;
-    bool asleep_ = false;          ///< in pool::sleepers_; guarded by pool::mutex_
+    bool asleep_ = false; ///< in pool::sleepers_; guarded by pool::mutex_
     std::uint32_t ticks_ = 0;
     const char* stack_limit_ = nullptr;
     /// Protocol [Parking]: 0 while asleep, 1 once woken; set by whoever takes the worker out of

@@ -97,8 +97,8 @@ void pool::cancelled_while_queued() noexcept {
 std::size_t pool::pending_count() const noexcept {
     // relaxed: a moment's view. What has left the queue is counted first, so that the difference
     // is never negative for a single observer.
-    std::uint64_t left = cancelled_.load(std::memory_order_relaxed) +
-                         ended_unrun_.load(std::memory_order_relaxed);
+    std::uint64_t left =
+        cancelled_.load(std::memory_order_relaxed) + ended_unrun_.load(std::memory_order_relaxed);
     std::uint64_t entered = 0;
     std::lock_guard lock(mutex_);
     for (const auto& w : workers_) left += w->started_.load(std::memory_order_relaxed);

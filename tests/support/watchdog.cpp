@@ -55,8 +55,7 @@ public:
             }
             const int seen = starts_;
             const auto other_test = [&] { return !running_ || starts_ != seen; };
-            if (changed_.wait_until(lock, due_, other_test))
-                continue;
+            if (changed_.wait_until(lock, due_, other_test)) continue;
             std::fprintf(stderr,
                          "\nwatchdog: %s is stuck: it has run for %lld s (set HEDDLE_TEST_TIMEOUT "
                          "to wait longer). All threads:\n",

@@ -79,7 +79,9 @@ struct call {
 
     static consteval bool plain() {
         if constexpr (declared) {
-            if constexpr (std::is_invocable_v<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>) return false;
+            if constexpr (std::
+                              is_invocable_v<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>)
+                return false;
             else return std::is_invocable_v<fn, arrives_t<std::decay_t<Args>>...>;
         } else {
             return std::is_invocable_v<fn, arrives_t<std::decay_t<Args>>...>;
@@ -96,7 +98,8 @@ struct call {
 
     static auto result_type() {
         if constexpr (takes_stop) {
-            return std::type_identity<std::invoke_result_t<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>>{};
+            return std::type_identity<
+                std::invoke_result_t<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>>{};
         } else {
             return std::type_identity<std::invoke_result_t<fn, arrives_t<std::decay_t<Args>>...>>{};
         }
@@ -109,15 +112,15 @@ using call_result_t = future_value_t<typename decltype(call<F, Args...>::result_
 /// `f(args...)` can be run by an executor: copies of the arguments fit the callable.
 template <class F, class... Args>
 concept submittable =
-    !std::is_same_v<std::remove_cvref_t<F>, task_options> && std::move_constructible<std::decay_t<F>> &&
+    !std::is_same_v<std::remove_cvref_t<F>, task_options> &&
+    std::move_constructible<std::decay_t<F>> &&
     (std::constructible_from<std::decay_t<Args>, Args> && ...) && call<F, Args...>::valid;
 
 template <class F>
-concept may_be_empty =
-    std::is_pointer_v<F> || std::is_member_pointer_v<F> ||
-    (std::is_class_v<F> && requires(const F& f) {
-        { f.operator bool() } -> std::same_as<bool>;
-    });
+concept may_be_empty = std::is_pointer_v<F> || std::is_member_pointer_v<F> ||
+                       (std::is_class_v<F> && requires(const F& f) {
+                           { f.operator bool() } -> std::same_as<bool>;
+                       });
 
 /// Throws std::invalid_argument for a null function pointer or an empty std::function.
 template <class F>

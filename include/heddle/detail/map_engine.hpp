@@ -40,11 +40,12 @@ enum class order { input, finish };
 /// The type in which an element of a range reaches the callable: a reference if the range is
 /// multi-pass, so that it stays valid, else a value.
 template <class Range, class Reference = std::ranges::range_reference_t<Range>>
-using item_t = std::conditional_t<std::ranges::forward_range<Range> && std::is_lvalue_reference_v<Reference>,
-                                  Reference,
-                                  std::conditional_t<std::is_reference_v<Reference>,
-                                                     std::ranges::range_value_t<Range>,
-                                                     std::remove_cv_t<Reference>>>;
+using item_t =
+    std::conditional_t<std::ranges::forward_range<Range> && std::is_lvalue_reference_v<Reference>,
+                       Reference,
+                       std::conditional_t<std::is_reference_v<Reference>,
+                                          std::ranges::range_value_t<Range>,
+                                          std::remove_cv_t<Reference>>>;
 
 template <class F, class... Ranges>
 concept mappable = sizeof...(Ranges) > 0 && (std::ranges::input_range<Ranges> && ...) &&
@@ -352,9 +353,8 @@ private:
         const std::size_t wanted = chunk_size();
         // A chunk is taken when the window has room for a whole one, which a chunk larger than
         // the window never would have.
-        const std::size_t count = this->options_.buffer_size == 0
-                                      ? wanted
-                                      : std::min(wanted, this->options_.buffer_size);
+        const std::size_t count =
+            this->options_.buffer_size == 0 ? wanted : std::min(wanted, this->options_.buffer_size);
         if (room < count) return false;
         if (count == 1) {
             std::optional<arguments> one;

@@ -20,12 +20,12 @@ struct empty_result {};
 
 /// What is stored for a result of type T: void as nothing, a reference as its address.
 template <class T>
-using stored_t = std::conditional_t<
-    std::is_void_v<T>,
-    empty_result,
-    std::conditional_t<std::is_reference_v<T>,
-                       std::add_pointer_t<std::remove_reference_t<T>>,
-                       std::remove_cv_t<T>>>;
+using stored_t =
+    std::conditional_t<std::is_void_v<T>,
+                       empty_result,
+                       std::conditional_t<std::is_reference_v<T>,
+                                          std::add_pointer_t<std::remove_reference_t<T>>,
+                                          std::remove_cv_t<T>>>;
 
 /// The type of future for a callable that returns R: an rvalue reference is stored by value.
 template <class R>
@@ -152,8 +152,7 @@ public:
 
 private:
     template <class... Args>
-    explicit closure_task(std::uint32_t handles, Args&&... args)
-        : state<T>(table, handles, true) {
+    explicit closure_task(std::uint32_t handles, Args&&... args) : state<T>(table, handles, true) {
         ::new (static_cast<void*>(std::addressof(closure_))) F(std::forward<Args>(args)...);
     }
     ~closure_task() {}
@@ -223,8 +222,8 @@ private:
 
 /// The type in which an argument stored as A (a decayed type) arrives at the callable.
 template <class A>
-using arrives_t = std::conditional_t<std::is_same_v<std::unwrap_reference_t<A>, A>, A&&,
-                                     std::unwrap_reference_t<A>>;
+using arrives_t = std::
+    conditional_t<std::is_same_v<std::unwrap_reference_t<A>, A>, A&&, std::unwrap_reference_t<A>>;
 
 /// A callable and its arguments, copied or moved in now ("frozen"), called once as rvalues.
 /// A `std::reference_wrapper` argument arrives as the reference.

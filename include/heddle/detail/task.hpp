@@ -53,9 +53,9 @@ class task {
 public:
     /// What the concrete task type can do; one static table a type.
     struct operations {
-        phase (*run)(task&);                        ///< call, store result, destroy the closure
-        void (*drop_closure)(task&) noexcept;       ///< destroy callable and arguments, uncalled
-        void (*destroy)(task&) noexcept;            ///< destroy result, free the object
+        phase (*run)(task&);                  ///< call, store result, destroy the closure
+        void (*drop_closure)(task&) noexcept; ///< destroy callable and arguments, uncalled
+        void (*destroy)(task&) noexcept;      ///< destroy result, free the object
         void (*store_failure)(task&, std::exception_ptr) noexcept;
         std::exception_ptr (*failure)(const task&) noexcept;
         bool (*request_stop)(task&) noexcept; ///< null if the callable takes no stop token
@@ -173,8 +173,8 @@ protected:
     ~task() = default;
 
 private:
-    static constexpr std::uint32_t phase_mask = 7, hooked_bit = 8, locked_bit = 16,
-                                   looked_bit = 32, owned_bit = 64;
+    static constexpr std::uint32_t phase_mask = 7, hooked_bit = 8, locked_bit = 16, looked_bit = 32,
+                                   owned_bit = 64;
     static constexpr std::uintptr_t info_tag = std::uintptr_t{1} << 63;
 
     static phase phase_of(std::uint32_t s) noexcept { return static_cast<phase>(s & phase_mask); }

@@ -52,9 +52,9 @@ private:
     std::vector<task*> tasks_; ///< null for those that were given
     std::deque<entry> entries_;
     std::vector<std::size_t> free_; ///< indices that can be used again
-    entry* ready_ = nullptr; ///< in finish order; the consumer's own
+    entry* ready_ = nullptr;        ///< in finish order; the consumer's own
     entry* ready_last_ = nullptr;
-    std::size_t open_ = 0; ///< tasks whose completion has not gone through ready_
+    std::size_t open_ = 0;         ///< tasks whose completion has not gone through ready_
     std::size_t next_to_help_ = 0; ///< tasks before this one have started
     /// Protocol: a stack of completed entries, pushed by finishing threads, taken whole by the
     /// consumer; `asleep()` in place of an empty stack while the consumer sleeps. A pusher's
