@@ -220,8 +220,11 @@ private:
         else if constexpr (!std::is_void_v<T>) return std::as_const(*state_).value();
     }
     T take_value() {
-        future self = detail::failure_of(*state_) ? std::move(*this) : future();
-        if (self.state_) detail::rethrow_failure(*self.state_);
+        if (std::exception_ptr failure = detail::failure_of(*state_)) {
+            *this = future();
+            std::rethrow_exception(std::move(failure));
+        }
+        future self;
         if constexpr (std::is_void_v<T>) {
             *this = future();
         } else if constexpr (std::is_reference_v<T>) {

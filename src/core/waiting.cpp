@@ -366,10 +366,8 @@ void completion_queue::sleep(deadline limit, bool all) {
     }
     const blocking_section section(tasks_, all, limit);
     entry* nothing = nullptr;
-    // acquire on failure: something arrived; collect() will see it. relaxed on success: nothing
-    // is published by going to sleep.
-    if (!arrived_.compare_exchange_strong(
-            nothing, asleep(), std::memory_order_relaxed, std::memory_order_acquire)) {
+    // acquire: on failure something has arrived; collect() will see it.
+    if (!arrived_.compare_exchange_strong(nothing, asleep(), std::memory_order_acquire)) {
         return;
     }
     // The futex is the low half of the pointer (first in memory, little-endian): 1 for the marker,

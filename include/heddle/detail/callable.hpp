@@ -96,18 +96,14 @@ struct call {
     static constexpr bool takes_stop = with_stop();
     static constexpr bool valid = is_plain || takes_stop;
 
-    static auto result_type() {
-        if constexpr (takes_stop) {
-            return std::type_identity<
-                std::invoke_result_t<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>>{};
-        } else {
-            return std::type_identity<std::invoke_result_t<fn, arrives_t<std::decay_t<Args>>...>>{};
-        }
-    }
+    using result = std::conditional_t<
+        takes_stop,
+        std::invoke_result<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>,
+        std::invoke_result<fn, arrives_t<std::decay_t<Args>>...>>;
 };
 
 template <class F, class... Args>
-using call_result_t = future_value_t<typename decltype(call<F, Args...>::result_type())::type>;
+using call_result_t = future_value_t<typename call<F, Args...>::result::type>;
 
 /// `f(args...)` can be run by an executor: copies of the arguments fit the callable.
 template <class F, class... Args>
