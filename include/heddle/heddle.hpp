@@ -2,6 +2,18 @@
 #pragma once
 
 #include <heddle/error.hpp>
+#include <heddle/executor.hpp>
+#include <heddle/failure.hpp>
+#include <heddle/functional.hpp>
+#include <heddle/future.hpp>
+#include <heddle/guarded.hpp>
+#include <heddle/map.hpp>
 #include <heddle/outcome.hpp>
+#include <heddle/print.hpp>
+#include <heddle/progress.hpp>
+#include <heddle/queue.hpp>
+#include <heddle/sync.hpp>
+#include <heddle/thread.hpp>
+#include <heddle/thread_pool.hpp>
 #include <heddle/time.hpp>
 #include <heddle/version.hpp>
