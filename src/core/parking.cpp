@@ -17,7 +17,7 @@ namespace heddle::detail {
 namespace {
 
 struct sleeper {
-    std::atomic<std::uint32_t>* word;
+    const void* word;
     std::int64_t deadline_ns;
 };
 
@@ -42,21 +42,24 @@ long futex(const void* word, int operation, std::uint32_t value, const timespec*
     return syscall(SYS_futex, word, operation, value, limit, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
-void futex_wait_manual(std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline limit) {
+void futex_wait_manual(const void* word, std::uint32_t expected, deadline limit) {
     manual_time& time = manual();
     {
         std::lock_guard lock(time.mutex);
         if (time.now_ns >= limit.ns) return;
-        time.sleepers.push_back({&word, limit.ns});
+        time.sleepers.push_back({word, limit.ns});
     }
     time.changed.notify_all();
     // advance() holds the mutex while it reads the list and moves the clock, so either it saw this
     // sleeper and wakes the word below, or the test above saw the new time. A wake that comes
     // before the sleep is caught by the retry: a sleeper whose time has come is woken repeatedly
     // until it leaves the list.
-    futex(&word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, nullptr);
+    futex(word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, nullptr);
     std::lock_guard lock(time.mutex);
-    std::erase_if(time.sleepers, [&](const sleeper& s) { return s.word == &word; });
+    // One entry, not all: several threads may sleep on one word.
+    time.sleepers.erase(std::find_if(time.sleepers.begin(), time.sleepers.end(), [&](auto& s) {
+        return s.word == word && s.deadline_ns == limit.ns;
+    }));
     time.changed.notify_all();
 }
 
@@ -71,8 +74,12 @@ std::int64_t now_ns() noexcept {
 }
 
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline limit) noexcept {
+    futex_wait(static_cast<const void*>(&word), expected, limit);
+}
+
+void futex_wait(const void* word, std::uint32_t expected, deadline limit) noexcept {
     if (limit.is_never()) {
-        futex(&word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, nullptr);
+        futex(word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, nullptr);
         return;
     }
     if (limit.ns <= 0) return;
@@ -84,10 +91,10 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, deadli
     at.tv_sec = limit.ns / 1'000'000'000;
     at.tv_nsec = limit.ns % 1'000'000'000;
     // FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC, which is the steady clock.
-    futex(&word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, &at);
+    futex(word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, &at);
 }
 
-void futex_wake(const std::atomic<std::uint32_t>* word, int count) noexcept {
+void futex_wake(const void* word, int count) noexcept {
     futex(word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, static_cast<std::uint32_t>(count), nullptr);
 }
 
@@ -178,7 +185,9 @@ test_clock::test_clock() {
     manual_installed = true;
 }
 
-test_clock::~test_clock() { manual_installed = false; }
+test_clock::~test_clock() {
+    manual_installed = false;
+}
 
 void test_clock::advance(duration d) {
     manual_time& time = manual();

@@ -25,8 +25,7 @@ std::vector<pid_t> threads_of_this_process() {
     if (DIR* tasks = opendir("/proc/self/task")) {
         while (const dirent* entry = readdir(tasks)) {
             const int id = std::atoi(entry->d_name);
-            if (id > 0)
-                ids.push_back(id);
+            if (id > 0) ids.push_back(id);
         }
         closedir(tasks);
     }
@@ -43,8 +42,7 @@ std::string first_line(const std::string& path) {
 bool dump_with_gdb() {
     const std::string process = std::to_string(getpid());
     const pid_t child = fork();
-    if (child < 0)
-        return false;
+    if (child < 0) return false;
     if (child == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
         // gdb's own complaints (no auto-load, no debug info) would only hide the stacks.
@@ -92,8 +90,7 @@ void install_stack_signal() {
 }
 
 void dump_all_stacks() {
-    if (dump_with_gdb())
-        return;
+    if (dump_with_gdb()) return;
     for (const pid_t id : threads_of_this_process()) {
         const std::string task = "/proc/self/task/" + std::to_string(id) + "/";
         std::fprintf(stderr,
@@ -111,8 +108,7 @@ void dump_all_stacks() {
 void kill_children() {
     for (const pid_t id : threads_of_this_process()) {
         std::ifstream in("/proc/self/task/" + std::to_string(id) + "/children");
-        for (pid_t child = 0; in >> child;)
-            kill(child, SIGKILL);
+        for (pid_t child = 0; in >> child;) kill(child, SIGKILL);
     }
 }
 

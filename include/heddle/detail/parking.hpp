@@ -17,10 +17,12 @@ namespace heddle::detail {
 /// May return early for no reason: callers test their condition in a loop. Returns at once if
 /// `word` has another value. With a test clock installed, the deadline is on that clock.
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline limit) noexcept;
+/// The same for four aligned bytes inside something else.
+void futex_wait(const void* word, std::uint32_t expected, deadline limit) noexcept;
 
 /// Wakes up to `count` threads that sleep on `word`. The word itself is never read, so it may
 /// already be gone: a wake-up of whoever sleeps there now is a spurious one, which all loops bear.
-void futex_wake(const std::atomic<std::uint32_t>* word, int count) noexcept;
+void futex_wake(const void* word, int count) noexcept;
 
 /// True if a spinning thread can be overtaken by another one, that is with more than one usable
 /// core. With one core every spin only delays the thread that is waited for.

@@ -1,0 +1,69 @@
+/// What Heddle knows about each thread: which task it runs, for which executor, and what to do
+/// around a wait that blocks.
+#pragma once
+
+#include <heddle/detail/task.hpp>
+
+#include <span>
+
+namespace heddle::detail {
+
+/// The executor's side of one of its threads; called only on that thread.
+class host {
+public:
+    /// If `t` belongs to this executor and has not started, runs it here; true if it did.
+    virtual bool run_if_pending(task& t) = 0;
+    /// The same for a task with one handle, held by the caller as an rvalue. [Alone]
+    virtual bool run_alone(task& t) = 0;
+    /// The thread is about to block: another one may be needed in its place. May throw.
+    virtual void blocking() = 0;
+    /// It no longer blocks.
+    virtual void unblocked() noexcept = 0;
+
+protected:
+    ~host() = default;
+};
+
+/// One a thread; used by that thread only, except that its address identifies the thread.
+struct context {
+    task* current = nullptr; ///< the innermost task that the thread is running
+    class host* host = nullptr;
+    const void* executor = nullptr; ///< the pool that `host` works for
+    bool woke_a_worker = false;     ///< the last submit had to wake a worker: do not spin for it
+    int firing = 0;                 ///< depth of completions that complete others [Chains]
+    task* deferred_first = nullptr;
+    task* deferred_last = nullptr;
+};
+
+extern constinit thread_local context this_thread;
+
+/// Around a wait that may sleep: finds cycles of waits, and lets the executor stand in.
+///
+/// Throws would_deadlock_error if the wait could never end. `tasks` may hold nulls, must stay
+/// alive, and is looked at by other threads until the section ends.
+class blocking_section {
+public:
+    blocking_section(std::span<task* const> tasks, bool all, deadline limit);
+    ~blocking_section();
+    blocking_section(const blocking_section&) = delete;
+    blocking_section& operator=(const blocking_section&) = delete;
+
+private:
+    bool in_graph_ = false;
+};
+
+/// Spins for a moment if that makes sense; true if `t` is done.
+bool spin_until_done(const task& t) noexcept;
+
+/// Throws forked_error if `t` can never be run because its executor stayed in the parent process.
+void require_reachable(const task& t);
+
+/// How many forks this process has come through as the child, since watch_forks().
+///
+/// Protocol: incremented in the child by a fork handler, before any other code runs there, so no
+/// data depends on it.
+extern constinit std::atomic<int> forks_survived;
+/// Installs the fork handler, once.
+void watch_forks();
+
+} // namespace heddle::detail

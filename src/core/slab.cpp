@@ -1,0 +1,145 @@
+#include <heddle/detail/parking.hpp>
+#include <heddle/detail/slab.hpp>
+
+#include <array>
+#include <bit>
+#include <mutex>
+#include <new>
+
+// A sanitizer must see every allocation by itself, to tell whose memory is used after its end.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HEDDLE_PLAIN_HEAP 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HEDDLE_PLAIN_HEAP 1
+#endif
+#endif
+#ifndef HEDDLE_PLAIN_HEAP
+#define HEDDLE_PLAIN_HEAP 0
+#endif
+
+namespace heddle::detail {
+
+namespace {
+
+constexpr std::size_t smallest = 64, classes = 3, magazine_cells = 64;
+
+struct cell {
+    cell* next;          ///< in the same magazine
+    cell* next_magazine; ///< in the depot; only in a magazine's first cell
+};
+
+/// Full magazines that no thread holds, one list a size class.
+struct depot {
+    light_mutex mutex;
+    std::array<cell*, classes> magazines{};
+};
+constinit depot shared;
+
+/// What a thread keeps of one size class: a magazine in use, and perhaps a full one. Both ways
+/// between threads go through the depot in whole magazines, so a thread that only allocates and
+/// one that only frees meet at its lock once in 64 cells.
+struct stock {
+    cell* first = nullptr;
+    std::uint32_t count = 0;
+    cell* full = nullptr;
+};
+
+struct cache {
+    std::array<stock, classes> stocks{};
+    bool returns_at_exit = false;
+    bool gone = false; ///< the thread is ending: what it frees goes to the depot in ones
+};
+constinit thread_local cache local;
+
+std::size_t class_of(std::size_t size) noexcept {
+    return size <= smallest ? 0 : static_cast<std::size_t>(std::bit_width((size - 1) / smallest));
+}
+
+void give(std::size_t index, cell* magazine) noexcept {
+    std::lock_guard lock(shared.mutex);
+    magazine->next_magazine = shared.magazines[index];
+    shared.magazines[index] = magazine;
+}
+
+cell* take(std::size_t index) noexcept {
+    std::lock_guard lock(shared.mutex);
+    cell* magazine = shared.magazines[index];
+    if (magazine) shared.magazines[index] = magazine->next_magazine;
+    return magazine;
+}
+
+cell* carve(std::size_t index) {
+    const std::size_t size = smallest << index;
+    auto* memory =
+        static_cast<std::byte*>(::operator new(size * magazine_cells, std::align_val_t{smallest}));
+    cell* next = nullptr;
+    for (std::size_t i = magazine_cells; i-- > 0;) {
+        next = ::new (static_cast<void*>(memory + i * size)) cell{next, nullptr};
+    }
+    return next;
+}
+
+/// Gives a thread's stock back when it ends. A magazine in the depot may then hold fewer cells.
+struct returner {
+    ~returner() {
+        local.gone = true;
+        for (std::size_t i = 0; i < classes; ++i) {
+            stock& s = local.stocks[i];
+            if (s.first) give(i, s.first);
+            if (s.full) give(i, s.full);
+            s = {};
+        }
+    }
+};
+
+void refill(stock& s, std::size_t index) {
+    if (!local.returns_at_exit) {
+        static thread_local returner at_exit;
+        (void)at_exit;
+        local.returns_at_exit = true;
+    }
+    s.first = s.full ? s.full : take(index);
+    s.full = nullptr;
+    if (!s.first) s.first = carve(index);
+    s.count = 0;
+    for (const cell* c = s.first; c; c = c->next) ++s.count;
+}
+
+} // namespace
+
+void* slab_allocate(std::size_t size, std::size_t alignment) {
+    if (HEDDLE_PLAIN_HEAP || size > smallest << (classes - 1) || alignment > smallest) {
+        return ::operator new(size, std::align_val_t{alignment});
+    }
+    const std::size_t index = class_of(size);
+    stock& s = local.stocks[index];
+    if (!s.first) refill(s, index);
+    cell* taken = s.first;
+    s.first = taken->next;
+    --s.count;
+    return taken;
+}
+
+void slab_free(void* memory, std::size_t size, std::size_t alignment) noexcept {
+    if (HEDDLE_PLAIN_HEAP || size > smallest << (classes - 1) || alignment > smallest) {
+        ::operator delete(memory, std::align_val_t{alignment});
+        return;
+    }
+    const std::size_t index = class_of(size);
+    stock& s = local.stocks[index];
+    if (local.gone) {
+        give(index, ::new (memory) cell{nullptr, nullptr});
+        return;
+    }
+    if (s.count == magazine_cells) {
+        if (s.full) give(index, s.full);
+        s.full = s.first;
+        s.first = nullptr;
+        s.count = 0;
+    }
+    s.first = ::new (memory) cell{s.first, nullptr};
+    ++s.count;
+}
+
+} // namespace heddle::detail

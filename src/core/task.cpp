@@ -1,0 +1,339 @@
+#include "context.hpp"
+
+#include <heddle/detail/parking.hpp>
+#include <heddle/detail/state.hpp>
+#include <heddle/detail/task.hpp>
+#include <heddle/error.hpp>
+#include <heddle/failure.hpp>
+
+#include <sched.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace heddle::detail {
+
+constinit thread_local context this_thread;
+
+namespace {
+constexpr std::uintptr_t runner_tag = 1;
+constexpr int deepest_chain = 32;
+} // namespace
+
+// --- transitions -------------------------------------------------------------------------------
+
+bool task::start() noexcept {
+    std::uint32_t s = state_.load(std::memory_order_acquire); // pairs with release in cancel()
+    do {
+        if (phase_of(s) != phase::pending) return false;
+        if (handles_of(s) == 0) {
+            // relaxed: a posted task that nobody holds a handle to is seen by its runner alone.
+            state_.store(with(s, phase::running), std::memory_order_relaxed);
+            return true;
+        }
+        // acq_rel: takes part in the order of all transitions of this word.
+    } while (!state_.compare_exchange_weak(
+        s, with(s, phase::running), std::memory_order_acq_rel, std::memory_order_acquire));
+    return true;
+}
+
+bool task::start_alone() noexcept {
+    const std::uint32_t s = state_.load(std::memory_order_acquire); // as in drop_handle()
+    if (handles_of(s) != 1 || phase_of(s) != phase::pending) return false;
+    // relaxed: the caller's is the only reference. [Alone]
+    state_.store(with(s, phase::running), std::memory_order_relaxed);
+    return true;
+}
+
+void task::finish_alone(phase end) noexcept {
+    // relaxed: as in start_alone(); no handle can have been copied from the caller's since.
+    const std::uint32_t s = state_.load(std::memory_order_relaxed);
+    state_.store(with(s, end) & ~owned_bit, std::memory_order_relaxed);
+}
+
+bool task::start_setting(phase& before) noexcept {
+    std::uint32_t s = state_.load(std::memory_order_acquire); // as in start()
+    do {
+        before = phase_of(s);
+        if (before != phase::pending && before != phase::running) return false;
+        // acq_rel: as in start().
+    } while (!state_.compare_exchange_weak(
+        s, with(s, phase::setting), std::memory_order_acq_rel, std::memory_order_acquire));
+    return true;
+}
+
+void task::undo_setting(phase before) noexcept {
+    std::uint32_t s = state_.load(std::memory_order_relaxed); // only handle and hook bits change
+    // release: what the failed attempt wrote comes before the next one.
+    while (!state_.compare_exchange_weak(
+        s, with(s, before), std::memory_order_release, std::memory_order_relaxed)) {
+    }
+}
+
+void task::finish(phase end, bool release_owner) noexcept {
+    std::uint32_t s = state_.load(std::memory_order_acquire); // as in drop_handle()
+    bool watched = false;
+    std::uint32_t next = 0;
+    do {
+        watched = (s & (hooked_bit | locked_bit)) != 0;
+        if (release_owner && handles_of(s) == 0 && !watched) {
+            // relaxed: nobody else can reach the task, and nobody will look.
+            state_.store(with(s, end), std::memory_order_relaxed);
+            destroy();
+            return;
+        }
+        next = with(s, end);
+        if (release_owner && !watched) next &= ~owned_bit;
+        // acq_rel: publishes the result; pairs with the acquire in current(). [Done]
+    } while (!state_.compare_exchange_weak(
+        s, next, std::memory_order_acq_rel, std::memory_order_acquire));
+    if (!watched) return; // THE TASK MAY BE DEAD
+    fire_hooks();
+    if (release_owner) drop_owner();
+}
+
+bool task::cancel(bool by_owner) noexcept {
+    std::uint32_t s = state_.load(std::memory_order_acquire); // as in start()
+    do {
+        if (phase_of(s) == phase::cancelled) return true;
+        if (phase_of(s) != phase::pending) return false;
+        // acq_rel: as in start(); whoever wins decides whether the closure is called or dropped.
+    } while (!state_.compare_exchange_weak(
+        s, with(s, phase::cancelled), std::memory_order_acq_rel, std::memory_order_acquire));
+    task_owner* const queue = owner();
+    operations_->drop_closure(*this);
+    if (queue && !by_owner) queue->cancelled_while_queued();
+    // relaxed: no hook is added once the phase is done, and those added before are seen because
+    // adding one changed this very word before our compare-exchange.
+    if (state_.load(std::memory_order_relaxed) & (hooked_bit | locked_bit)) fire_hooks();
+    return true;
+}
+
+void task::fail(std::exception_ptr why) noexcept {
+    if (start()) {
+        operations_->drop_closure(*this);
+        operations_->store_failure(*this, std::move(why));
+        finish(phase::failed, true);
+    } else {
+        drop_owner();
+    }
+}
+
+bool task::request_stop() noexcept {
+    return operations_->request_stop && !done() && operations_->request_stop(*this);
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+void task::drop_owner() noexcept {
+    // acq_rel: as in drop_handle().
+    const std::uint32_t old = state_.fetch_and(~owned_bit, std::memory_order_acq_rel);
+    if (handles_of(old) == 0) destroy();
+}
+
+void task::destroy() noexcept {
+    // relaxed: the caller has synchronised with everybody who held the task. [Last]
+    const std::uint32_t s = state_.load(std::memory_order_relaxed);
+    if (phase_of(s) == phase::failed && !(s & looked_bit)) {
+        failure_info lost;
+        if (const task_info* i = info()) {
+            lost.task_name = i->name;
+            lost.where = i->where;
+        }
+        lost.address = address();
+        lost.exception = operations_->failure(*this);
+        report_failure(lost);
+    }
+    delete info();
+    operations_->destroy(*this);
+}
+
+void task::discard() noexcept {
+    operations_->drop_closure(*this);
+    delete info();
+    operations_->destroy(*this);
+}
+
+// --- hooks -------------------------------------------------------------------------------------
+
+void task::lock_hooks() noexcept {
+    std::uint32_t s = state_.load(std::memory_order_relaxed); // a hint for the exchange below
+    for (int tries = 0;; ++tries) {
+        // acquire: sees the list as the last holder left it; pairs with unlock_hooks().
+        if (!(s & locked_bit) &&
+            state_.compare_exchange_weak(
+                s, s | locked_bit, std::memory_order_acquire, std::memory_order_relaxed)) {
+            return;
+        }
+        if (tries % 64 == 63) sched_yield(); // the holder may have been preempted
+        else pause();
+        s = state_.load(std::memory_order_relaxed); // as above
+    }
+}
+
+void task::unlock_hooks() noexcept {
+    // release: publishes the list; pairs with the acquire in lock_hooks() and add_hook().
+    state_.fetch_and(~locked_bit, std::memory_order_release);
+}
+
+bool task::add_hook(hook& h) noexcept {
+    std::uint32_t s = state_.load(std::memory_order_acquire); // as in current()
+    for (int tries = 0;; ++tries) {
+        if (phase_of(s) >= phase::value) return false;
+        // acquire: as in lock_hooks(), which this is, with the test for the phase.
+        if (!(s & locked_bit) && state_.compare_exchange_weak(s,
+                                                              s | locked_bit | hooked_bit,
+                                                              std::memory_order_acquire,
+                                                              std::memory_order_acquire)) {
+            break;
+        }
+        if (tries % 64 == 63) sched_yield(); // as in lock_hooks()
+        else pause();
+        s = state_.load(std::memory_order_acquire); // as above
+    }
+    h.next = hooks_;
+    hooks_ = &h;
+    unlock_hooks();
+    return true;
+}
+
+bool task::remove_hook(hook& h) noexcept {
+    lock_hooks();
+    hook** link = &hooks_;
+    while (*link && *link != &h) link = &(*link)->next;
+    const bool found = *link != nullptr;
+    if (found) *link = h.next;
+    unlock_hooks();
+    return found;
+}
+
+void task::fire_hooks() noexcept {
+    lock_hooks();
+    // Oldest first, and the sleeping threads before all callbacks: a callback may run for long.
+    hook* threads = nullptr;
+    hook* callbacks = nullptr;
+    while (hook* h = hooks_) {
+        hooks_ = h->next;
+        hook*& list = h->wakes_thread ? threads : callbacks;
+        h->next = list;
+        list = h;
+    }
+    hooks_ = callbacks;
+    unlock_hooks();
+    while (hook* h = threads) {
+        threads = h->next;
+        h->fire(*h, *this); // THE HOOK MAY BE DEAD
+    }
+    if (callbacks) fire_all(*this);
+}
+
+void task::fire_all(task& first) noexcept {
+    // Every callback holds a handle to its task, so a task whose list is not empty is alive. Only
+    // this thread reads the list now: no hook is added to a done task, and those that can still
+    // be taken out (threads that wait) have been fired above.
+    context& here = this_thread;
+    if (here.firing >= deepest_chain) {
+        // relaxed: used by this thread only, see place_.
+        first.place_.store(0, std::memory_order_relaxed);
+        if (here.deferred_last) {
+            here.deferred_last->place_.store(reinterpret_cast<std::uintptr_t>(&first),
+                                             std::memory_order_relaxed); // as above
+        } else {
+            here.deferred_first = &first;
+        }
+        here.deferred_last = &first;
+        return;
+    }
+    ++here.firing;
+    task* t = &first;
+    while (t) {
+        for (hook* h = std::exchange(t->hooks_, nullptr); h;) {
+            hook* const next = h->next;
+            h->fire(*h, *t); // THE HOOK, AND WITH THE LAST ONE THE TASK, MAY BE DEAD
+            h = next;
+        }
+        t = nullptr;
+        if (here.firing == 1 && here.deferred_first) {
+            t = here.deferred_first;
+            here.deferred_first =
+                reinterpret_cast<task*>(t->place_.load(std::memory_order_relaxed)); // as above
+            if (!here.deferred_first) here.deferred_last = nullptr;
+        }
+    }
+    --here.firing;
+}
+
+// --- who and where -----------------------------------------------------------------------------
+
+task_owner* task::owner() const noexcept {
+    // relaxed: an owner outlives its queued tasks, and the value is stable while the task is
+    // pending or cancelled; callers look at the phase first.
+    const std::uintptr_t place = place_.load(std::memory_order_relaxed);
+    return place & runner_tag ? nullptr : reinterpret_cast<task_owner*>(place);
+}
+
+context* task::runner() const noexcept {
+    // relaxed: the address is compared, never followed.
+    const std::uintptr_t place = place_.load(std::memory_order_relaxed);
+    return place & runner_tag ? reinterpret_cast<context*>(place & ~runner_tag) : nullptr;
+}
+
+void task::set_runner(context& runner) noexcept {
+    // relaxed: see runner().
+    place_.store(reinterpret_cast<std::uintptr_t>(&runner) | runner_tag, std::memory_order_relaxed);
+}
+
+// --- running -----------------------------------------------------------------------------------
+
+namespace {
+
+/// Sets what this thread runs for as long as a task runs on it.
+phase run_here(task& t) {
+    context& here = this_thread;
+    struct restore {
+        context& here;
+        task* outer;
+        ~restore() { here.current = outer; }
+    } guard{here, std::exchange(here.current, &t)};
+    t.set_runner(here);
+    return t.ops().run(t);
+}
+
+} // namespace
+
+void execute(task& t, bool release_owner) {
+    phase end = phase::failed;
+    try {
+        end = run_here(t);
+    } catch (...) { // a forced unwinding; the failure is stored
+        t.finish(phase::failed, release_owner);
+        throw;
+    }
+    t.finish(end, release_owner);
+}
+
+void execute_alone(task& t) {
+    phase end = phase::failed;
+    try {
+        end = run_here(t);
+    } catch (...) { // as in execute()
+        t.finish_alone(phase::failed);
+        throw;
+    }
+    t.finish_alone(end);
+}
+
+std::exception_ptr thread_exited_failure(const task& t) noexcept {
+    return std::make_exception_ptr(
+        broken_executor_error("task " + t.describe() + " ended its thread with pthread_exit"));
+}
+
+void die_of_throwing_destructor(const task& t) noexcept {
+    std::fprintf(stderr,
+                 "heddle: a destructor of the callable or an argument of task %s threw; "
+                 "destructors must not throw\n",
+                 t.describe().c_str());
+    std::abort();
+}
+
+} // namespace heddle::detail

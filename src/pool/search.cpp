@@ -1,0 +1,116 @@
+/// How a worker finds its next piece of work, in this order: tasks of raised priority, its own
+/// newest task, the oldest task from outside, another worker's oldest task, tasks of lowered
+/// priority.
+#include "pool.hpp"
+
+#include <sched.h>
+
+namespace heddle::detail {
+
+work worker::find() {
+    // relaxed: a hint; take_ranked() locks.
+    if (pool_.urgent_.load(std::memory_order_relaxed) != 0) {
+        if (work item = pool_.take_ranked(true)) return item;
+    }
+    // A worker that keeps feeding itself must not starve those outside for ever.
+    constexpr std::uint32_t fairness_interval = 61;
+    if (++ticks_ % fairness_interval == 0) {
+        if (work item = pool_.take_outside()) return item;
+    }
+    if (task* t = deque_.pop()) return {.whole = t};
+    if (work item = pool_.take_outside()) return item;
+    if (task* t = pool_.steal(this)) return {.whole = t};
+    if (pool_.background_.load(std::memory_order_relaxed) != 0) { // as above
+        return pool_.take_ranked(false);
+    }
+    return {};
+}
+
+work worker::search() {
+    if (work item = find()) return item;
+    if (!spinning_helps()) return {};
+    // Work often follows work within microseconds, and waking a sleeper costs tens of them. But
+    // whoever is about to submit may need this core, so the spinning soon turns into yielding.
+    for (int round = 0; round < 60; ++round) {
+        if (round < 30) {
+            for (int i = 0; i < 8; ++i) pause();
+        } else {
+            sched_yield();
+        }
+        if (pool_.work_visible()) {
+            if (work item = find()) return item;
+        }
+    }
+    return {};
+}
+
+work pool::take_outside() noexcept {
+    if (work item = lane_.take()) return item;
+    if (lane_.looks_empty()) return {};
+    lane::block* retired = nullptr;
+    work item;
+    {
+        std::lock_guard lock(mutex_);
+        item = lane_.take_locked(retired);
+    }
+    lane_.retire(retired);
+    return item;
+}
+
+work pool::take_ranked(bool above_normal) noexcept {
+    std::lock_guard lock(mutex_);
+    if (ranked_.empty()) return {};
+    const auto best = above_normal ? ranked_.begin() : std::prev(ranked_.end());
+    if (above_normal != (best->first > 0)) return {};
+    // Among those below normal the highest comes first as well.
+    const auto chosen = above_normal ? best : ranked_.upper_bound(0);
+    task* const t = chosen->second.front();
+    chosen->second.pop_front();
+    if (chosen->second.empty()) ranked_.erase(chosen);
+    std::atomic<int>& count = above_normal ? urgent_ : background_;
+    // relaxed: a hint, written with mutex_ held.
+    count.store(count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    return {.whole = t};
+}
+
+task* pool::steal(const worker* thief) noexcept {
+    // acquire: sees the worker behind the pointer; pairs with the release in add_thread().
+    worker* const first = all_workers_.load(std::memory_order_acquire);
+    // Start behind the thief itself, so that thieves spread over their victims.
+    worker* const start = thief && thief->next_ ? thief->next_ : first;
+    worker* victim = start;
+    do {
+        if (!victim->deque_.looks_empty()) {
+            if (task* t = victim->deque_.steal()) return t;
+        }
+        victim = victim->next_ ? victim->next_ : first;
+    } while (victim != start);
+    return nullptr;
+}
+
+bool pool::deques_look_empty() const noexcept {
+    // acquire: as in steal().
+    for (const worker* w = all_workers_.load(std::memory_order_acquire); w; w = w->next_) {
+        if (!w->deque_.looks_empty()) return false;
+    }
+    return true;
+}
+
+bool pool::work_visible() const noexcept {
+    // relaxed: hints.
+    return !lane_.looks_empty() || urgent_.load(std::memory_order_relaxed) != 0 ||
+           background_.load(std::memory_order_relaxed) != 0 || !deques_look_empty();
+}
+
+void pool::drain(void (*end)(pool&, work&)) {
+    for (;;) {
+        work item = take_outside();
+        if (!item) item = take_ranked(true);
+        if (!item) item = take_ranked(false);
+        if (!item) item.whole = steal(nullptr);
+        if (item) end(*this, item);
+        else if (!work_visible()) return;
+    }
+}
+
+} // namespace heddle::detail

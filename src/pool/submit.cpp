@@ -1,0 +1,135 @@
+/// How work gets into a pool.
+#include "pool.hpp"
+
+#include <heddle/error.hpp>
+#include <heddle/failure.hpp>
+
+namespace heddle::detail {
+
+void pool::require_open() const {
+    if (!broken_.empty()) throw broken_thread_pool_error(broken_);
+    if (shut_down_ && !is_own_thread()) throw shutdown_error();
+}
+
+void pool::enqueue(task& t) {
+    if (gone_after_fork()) {
+        throw forked_error("the pool \"" + options_.name +
+                           "\" was created before fork() and has no threads in this child; create "
+                           "a pool of its own in the child");
+    }
+    t.set_owner(this);
+    if (room_ && !make_room(t)) return; // it has been run here
+    try {
+        if (t.priority() != 0) push_ranked(t);
+        else if (is_own_thread()) static_cast<worker*>(this_thread.host)->push(t);
+        else push_outside({.whole = &t});
+    } catch (...) {
+        if (room_) room_->leave();
+        throw;
+    }
+}
+
+void pool::enqueue(const small_call& call) {
+    if (gone_after_fork()) throw forked_error("the pool was created before fork()");
+    push_outside({.call = call});
+}
+
+void pool::push_outside(const work& item) {
+    lock_type lock(mutex_);
+    require_open();
+    lane_.push(item);
+    ++pushed_outside_;
+    if (searching_ || awake_ >= max_workers_) return;
+    const wake_up chosen = choose_wake_up();
+    lock.unlock();
+    carry_out(chosen);
+    this_thread.woke_a_worker = true;
+}
+
+void pool::push_ranked(task& t) {
+    lock_type lock(mutex_);
+    require_open();
+    ranked_[t.priority()].push_back(&t);
+    std::atomic<int>& count = t.priority() > 0 ? urgent_ : background_;
+    // relaxed: a hint, written with mutex_ held.
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    ++pushed_outside_;
+    if (searching_ || awake_ >= max_workers_) return;
+    const wake_up chosen = choose_wake_up();
+    lock.unlock();
+    carry_out(chosen);
+    this_thread.woke_a_worker = true;
+}
+
+/// Takes a place in the bounded queue; false if the task was run by this thread instead.
+bool pool::make_room(task& t) {
+    if (room_->try_take()) return true;
+    {
+        std::lock_guard lock(mutex_);
+        require_open();
+    }
+    // An own thread must not wait for room that only its return can make.
+    if (is_own_thread() || options_.when_full == on_full::run_here) {
+        if (t.start()) execute(t, true);
+        else t.drop_owner();
+        return false;
+    }
+    if (options_.when_full == on_full::reject) {
+        throw queue_full_error("the pool \"" + options_.name + "\" has " +
+                               std::to_string(options_.max_pending) +
+                               " tasks queued, its max_pending; submit later, or use "
+                               "on_full::block");
+    }
+    const blocking_section section({}, true, deadline::never());
+    if (!room_->take()) {
+        std::lock_guard lock(mutex_);
+        require_open();
+        throw shutdown_error();
+    }
+    return true;
+}
+
+void pool::cancelled_while_queued() noexcept {
+    cancelled_.fetch_add(1, std::memory_order_relaxed); // a count
+    if (room_) room_->leave();
+}
+
+std::size_t pool::pending_count() const noexcept {
+    // relaxed: a moment's view. What has left the queue is counted first, so that the difference
+    // is never negative for a single observer.
+    std::uint64_t left =
+        cancelled_.load(std::memory_order_relaxed) + ended_unrun_.load(std::memory_order_relaxed);
+    std::uint64_t entered = 0;
+    std::lock_guard lock(mutex_);
+    for (const auto& w : workers_) left += w->started_.load(std::memory_order_relaxed);
+    for (const auto& w : workers_) entered += w->pushed_.load(std::memory_order_relaxed);
+    entered += pushed_outside_;
+    return entered > left ? static_cast<std::size_t>(entered - left) : 0;
+}
+
+void enqueue(pool& to, task& t) {
+    try {
+        to.enqueue(t);
+    } catch (...) {
+        t.discard();
+        throw;
+    }
+}
+
+bool enqueue_small(pool& to,
+                   void (*invoke)(void*, const void*),
+                   void* payload,
+                   const void* address) {
+    if (to.bounded() || to.is_own_thread()) return false;
+    to.enqueue(small_call{invoke, payload, address});
+    return true;
+}
+
+void report_post_failure(const void* address) noexcept {
+    failure_info lost;
+    lost.address = address;
+    lost.exception = std::current_exception();
+    report_failure(lost);
+}
+
+} // namespace heddle::detail

@@ -1,0 +1,125 @@
+/// What one thread of a pool does.
+#include "pool.hpp"
+
+#include <heddle/error.hpp>
+
+#include <pthread.h>
+
+namespace heddle::detail {
+
+namespace {
+
+/// "NAME-12" in the 15 characters that Linux allows, cutting the name rather than the number.
+void name_this_thread(const std::string& name, int index) {
+    const std::string number = '-' + std::to_string(index);
+    const std::string text = name.substr(0, 15 - number.size()) + number;
+    pthread_setname_np(pthread_self(), text.c_str());
+}
+
+/// The lowest address to which this thread's stack should grow while running tasks for others.
+const char* lowest_stack_address() {
+    constexpr std::size_t reserve = 256 * 1024;
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return nullptr;
+    void* base = nullptr;
+    std::size_t size = 0;
+    pthread_attr_getstack(&attributes, &base, &size);
+    pthread_attr_destroy(&attributes);
+    return static_cast<const char*>(base) + (size > 2 * reserve ? reserve : size / 2);
+}
+
+} // namespace
+
+void worker::main(bool searching) {
+    name_this_thread(pool_.options_.name, index_);
+    stack_limit_ = lowest_stack_address();
+    this_thread.host = this;
+    this_thread.executor = &pool_;
+    if (pool_.options_.initializer) {
+        try {
+            pool_.options_.initializer();
+        } catch (...) {
+            pool_.break_down(detail::describe(std::current_exception()));
+        }
+    }
+    while (work item = idle(searching)) {
+        searching = false;
+        do {
+            run(item);
+            // relaxed: a hint; idle() looks again with the mutex held.
+            if (pool_.surplus_.load(std::memory_order_relaxed)) break;
+            item = find();
+        } while (item);
+    }
+}
+
+void worker::run(work& item) {
+    if (task* const t = item.whole) {
+        // acquire: sees the cause; pairs with the release in break_down(). Tasks that slip through
+        // run as before the pool broke.
+        if (pool_.is_broken_.load(std::memory_order_acquire)) {
+            pool_.fail_broken(item);
+        } else if (t->start()) {
+            count_start();
+            if (pool_.room_) pool_.room_->leave();
+            execute(*t, true);
+        } else {
+            t->drop_owner(); // cancelled, or run by a waiter
+        }
+    } else {
+        count_start();
+        item.call.invoke(item.call.payload, item.call.address);
+    }
+}
+
+void worker::push(task& t) {
+    deque_.push(&t);
+    // relaxed: one writer; a count.
+    pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    light_barrier(); // [Nested]
+    if (!load_light(pool_.wakeable_)) return;
+    pool::wake_up chosen{};
+    {
+        std::lock_guard lock(pool_.mutex_);
+        chosen = pool_.choose_wake_up();
+    }
+    pool_.carry_out(chosen);
+}
+
+bool worker::stack_is_deep() const noexcept {
+    return static_cast<const char*>(__builtin_frame_address(0)) < stack_limit_;
+}
+
+bool worker::run_if_pending(task& t) {
+    if (t.current() != phase::pending || t.owner() != &pool_ || stack_is_deep()) return false;
+    const bool ours_alone = deque_.pop_if(&t);
+    if (!t.start()) {
+        if (ours_alone) t.drop_owner();
+        return false;
+    }
+    count_start();
+    if (pool_.room_) pool_.room_->leave();
+    // If the task is still in a queue, whoever finds it there will let go of it.
+    execute(t, ours_alone);
+    return true;
+}
+
+bool worker::run_alone(task& t) {
+    if (t.owner() != &pool_ || pool_.room_ || stack_is_deep() || !deque_.pop_if(&t)) {
+        return run_if_pending(t);
+    }
+    if (t.start_alone()) {
+        count_start();
+        execute_alone(t);
+        return true;
+    }
+    if (t.start()) {
+        count_start();
+        execute(t, true);
+        return true;
+    }
+    t.drop_owner();
+    return false;
+}
+
+} // namespace heddle::detail
