@@ -3,7 +3,7 @@
 /// moved to the thief (asymmetric, by membarrier). The proof is in src/pool/README.md [Deque].
 #pragma once
 
-#include "barrier.hpp"
+#include "asymmetric.hpp"
 
 #include <heddle/detail/task.hpp>
 

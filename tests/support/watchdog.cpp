@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 
@@ -40,63 +39,75 @@ std::chrono::seconds limit() {
     return std::chrono::seconds(seconds);
 }
 
-/// Tells the watching thread which test runs.
+/// Waits for the running test to take too long.
 ///
-/// Thread safety: `watch` runs in its own thread beside the listener's calls.
-/// Lifetime: never destroyed, since its thread never ends.
-class watchdog final : public testing::EmptyTestEventListener {
+/// Thread safety: all members may be called from any thread.
+/// Lifetime: never destroyed, since its thread watches until the program has ended.
+class watchdog {
 public:
     [[noreturn]] void watch() {
         std::unique_lock lock(mutex_);
         while (true) {
-            if (!running_) {
-                changed_.wait(lock);
-                continue;
+            const int seen = changes_;
+            const auto changed = [&] { return changes_ != seen; };
+            if (running_.empty()) {
+                changed_.wait(lock, changed);
+            } else if (!changed_.wait_until(lock, due_, changed)) {
+                end_program();
             }
-            const int seen = starts_;
-            const auto other_test = [&] { return !running_ || starts_ != seen; };
-            if (changed_.wait_until(lock, due_, other_test)) continue;
-            std::fprintf(stderr,
-                         "\nwatchdog: %s is stuck: it has run for %lld s (set HEDDLE_TEST_TIMEOUT "
-                         "to wait longer). All threads:\n",
-                         running_->c_str(),
-                         static_cast<long long>(limit_.count()));
-            dump_all_stacks();
-            kill_children();
-            std::abort();
         }
     }
-
-private:
-    void OnTestStart(const testing::TestInfo& test) override {
-        std::string name = std::string(test.test_suite_name()) + "." + test.name();
+    /// Names what runs from here on; nothing if `name` is empty.
+    void begin(std::string name) {
         std::lock_guard lock(mutex_);
         running_ = std::move(name);
-        ++starts_;
+        ++changes_;
         due_ = std::chrono::steady_clock::now() + limit_;
         changed_.notify_all();
     }
-    void OnTestEnd(const testing::TestInfo&) override {
-        std::lock_guard lock(mutex_);
-        running_.reset();
-        changed_.notify_all();
+
+private:
+    [[noreturn]] void end_program() {
+        std::fprintf(stderr,
+                     "\nwatchdog: %s is stuck: it has run for %lld s (set HEDDLE_TEST_TIMEOUT to "
+                     "wait longer). All threads:\n",
+                     running_.c_str(),
+                     static_cast<long long>(limit_.count()));
+        dump_all_stacks();
+        kill_children();
+        std::abort();
     }
 
     const std::chrono::seconds limit_ = limit();
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::optional<std::string> running_; // the three below are guarded by mutex_
-    int starts_ = 0;
+    std::string running_; // this and the two below are guarded by mutex_
+    int changes_ = 0;
     std::chrono::steady_clock::time_point due_;
+};
+
+watchdog& dog() {
+    static auto* one = new watchdog;
+    return *one;
+}
+
+/// Tells the watchdog what runs. GoogleTest destroys it when the program exits.
+class listener final : public testing::EmptyTestEventListener {
+    void OnTestStart(const testing::TestInfo& test) override {
+        dog().begin(std::string(test.test_suite_name()) + "." + test.name());
+    }
+    void OnTestEnd(const testing::TestInfo&) override { dog().begin(""); }
+    void OnTestProgramEnd(const testing::UnitTest&) override {
+        dog().begin("the end of the program, after all tests,");
+    }
 };
 
 } // namespace
 
 void start_watchdog() {
     install_stack_signal();
-    auto* dog = new watchdog; // owned by GoogleTest until exit, used by the thread until the end
-    testing::UnitTest::GetInstance()->listeners().Append(dog);
-    std::thread([dog] { dog->watch(); }).detach();
+    testing::UnitTest::GetInstance()->listeners().Append(new listener);
+    std::thread([] { dog().watch(); }).detach();
 }
 
 } // namespace heddle::test

@@ -16,7 +16,7 @@ class Declaration:
     last: int
     namespaces: tuple  # names, outermost first; "" for an unnamed one
     public: bool  # no class around it hides it
-    hidden: bool  # the innermost class hides it
+    private: bool  # in the private part of the innermost class
     in_class: str  # name of the innermost class, or ""
     has_private_part: bool = False  # for a class
 
@@ -77,21 +77,28 @@ def skip_balanced(text, at, opening, closing):
     return at
 
 
+def skip_requires(text):
+    """What follows a requires clause: operands in parentheses or named, joined by && and ||."""
+    rest = text[len("requires"):].strip()
+    while True:
+        operand = re.match(r"!?\s*(requires\b\s*)?[\w:]*\s*", rest)
+        rest = rest[operand.end():]
+        for opening, closing in ("<>", "()", "{}"):
+            if rest.startswith(opening) and (opening != "(" or not operand.group().split()):
+                rest = rest[skip_balanced(rest, 0, opening, closing):].strip()
+        joint = re.match(r"(&&|\|\|)\s*", rest)
+        if not joint:
+            return rest
+        rest = rest[joint.end():]
+
+
 def core_of(text):
     """A declaration without attributes, alignas and its template head."""
     text = re.sub(r"\[\[.*?\]\]|\balignas\s*\([^()]*\)", " ", text).strip()
-    while True:
-        match = re.match(r"template\s*<", text)
-        if not match:
-            break
+    while match := re.match(r"template\s*<", text):
         text = text[skip_balanced(text, match.end() - 1, "<", ">"):].strip()
-        if text.startswith("requires"):
-            # A clause in parentheses is skipped; any other ends where a class or a line begins.
-            paren = re.match(r"requires\s*\(", text)
-            if paren:
-                text = text[skip_balanced(text, paren.end() - 1, "(", ")"):].strip()
-            else:
-                text = re.sub(r"^requires\s+.*?(?=\b(?:class|struct|union)\b|$)", "", text)
+        if re.match(r"requires\b", text):
+            text = skip_requires(text)
     return text
 
 
@@ -130,8 +137,8 @@ def kind_of_brace(header):
 
 
 class _Scope:
-    def __init__(self, kind, name="", public=True, declaration=None):
-        self.kind, self.name, self.public = kind, name, public
+    def __init__(self, kind, name="", access="public", declaration=None):
+        self.kind, self.name, self.access = kind, name, access
         self.declaration = declaration
         self.header, self.first = "", 0  # what stood before an initializer's brace
 
@@ -145,10 +152,10 @@ def declarations(code):
         classes = [s for s in scopes if s.kind == "class"]
         names = tuple(s.name for s in scopes[1:] if s.kind == "namespace")
         entry = Declaration(kind, " ".join(header.split()), first, last, names,
-                            all(s.public for s in classes),
-                            bool(classes) and not classes[-1].public,
+                            all(s.access == "public" for s in classes),
+                            bool(classes) and classes[-1].access == "private",
                             classes[-1].name if classes else "")
-        if entry.hidden:
+        if entry.private:
             classes[-1].declaration.has_private_part = True
         found.append(entry)
         return entry
@@ -169,7 +176,7 @@ def declarations(code):
                 entry = declare("class", line)
                 is_class = match.group(1) == "class"
                 new = _Scope("inner" if match.group(1).startswith("enum") else "class",
-                             match.group(2), not is_class, entry)
+                             match.group(2), "private" if is_class else "public", entry)
             elif kind == "function":
                 new = _Scope(kind, declaration=declare("function", line))
             else:
@@ -193,7 +200,7 @@ def declarations(code):
             header += char
             access = ACCESS.match(header) if scope.kind == "class" and char.isspace() else None
             if access:
-                scope.public = access.group(1) == "public"
+                scope.access = access.group(1)
                 header, first = "", 0
         if char == "\n":
             line += 1

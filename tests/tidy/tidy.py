@@ -103,7 +103,10 @@ def includes(source):
 def memory_order(source):
     weak = r"memory_order(_|::)(relaxed|consume|acquire|release|acq_rel)\b"
     for number in source.matches(weak):
-        if not any(line.strip() for line in source.comments[max(0, number - 4):number]):
+        start = number  # of the statement, which may have several lines
+        while start > 1 and re.search(r"[^;{}\s]\s*$", source.code[start - 2]):
+            start -= 1
+        if not any(line.strip() for line in source.comments[max(0, start - 4):number]):
             yield number, "memory-order", "say in a comment above what this ordering pairs with"
 
 
@@ -129,9 +132,9 @@ def printing(source):
 
 
 def private_names(source):
-    other = r"(using|typedef|friend|static_assert|template|enum|class|struct|union|extern)\b"
+    other = r"(static constexpr|using|typedef|friend|static_assert|template|enum|class|struct)\b"
     for entry in source.declared:
-        if entry.kind != "statement" or not entry.hidden or re.match(other, entry.text):
+        if entry.kind != "statement" or not entry.private or re.match(other, entry.text):
             continue
         text = re.sub(r"(decltype|noexcept|alignas)\s*\([^()]*\)", " ", core_of(entry.text))
         text = re.split(r"=(?!=)|\{", without_template_arguments(text))[0]
@@ -187,6 +190,8 @@ def docstrings(source):
             what = function_name(entry)
             if not what or what in ("begin", "end") or is_special_member(entry):
                 continue
+            if what == entry.in_class and "detail::" in entry.text:
+                continue  # a constructor that only Heddle itself can call
             if re.match(r"(using|typedef|static_assert|extern|class|struct|namespace)\b",
                         core_of(entry.text)):
                 continue
@@ -199,7 +204,7 @@ def class_comment(source):
     if not source.is_public:
         return
     for entry in source.declared:
-        if not (entry.kind == "class" and entry.has_private_part and entry.public):
+        if not (entry.kind == "class" and entry.has_private_part and not entry.in_class):
             continue
         derived_error = re.search(r":\s*public\s+[\w:]*error\b", entry.text)
         spaces = "::".join(entry.namespaces)

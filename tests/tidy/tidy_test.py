@@ -51,6 +51,16 @@ INNOCENT = {
         "    /// Gives the size.\n    int size() const noexcept { return size_; }\n"
         "    int length() const;\n\nprivate:\n    void grow(int by);\n"
         "    std::function<void(int)> f_;\n    std::atomic<int> size_{0};\n    char b_[4];\n};"),
+    "constrained templates": header(
+        "/// Runs it.\ntemplate <class F, class... R>\n"
+        "    requires detail::mappable<F, R...> && (!is<F>)\nauto map(F&& f, R&&... r) {\n"
+        "    int next = 0;\n}\n/// A thing.\ntemplate <class T>\n    requires detail::good<T>\n"
+        "struct thing {\n    int x;\n};"),
+    "an order explained above its statement": {
+        "tests/a.cpp": "// acquire: a\nbool b = a.compare_exchange_weak(s,\n  t,\n  u,\n  v,\n"
+                       "  std::memory_order_acquire);\n"},
+    "protected members and constants": {
+        "tests/a.cpp": "class a {\n    static constexpr int b = 1;\nprotected:\n    int x;\n};\n"},
     "detail": header("namespace detail {\nint f(int x);\n}"),
     "a nested plain struct": {
         "tests/a.cpp": "class a {\n    struct node {\n        int x;\n    };\n    node* n_;\n};\n"},

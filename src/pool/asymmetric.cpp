@@ -1,4 +1,4 @@
-#include "barrier.hpp"
+#include "asymmetric.hpp"
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
