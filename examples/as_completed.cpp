@@ -37,5 +37,5 @@ int main() {
         heddle::print(urls.at(page), "->", page.result());
         if (++finished < page_count) arrived[order[finished]].set();
     }
-    heddle::print("submitted 0 1 2 3 4 5 6 7, handled 3 0 7 1 6 2 5 4");
+    heddle::print("submitted 0 to 7, handled 3 0 7 1 6 2 5 4");
 }

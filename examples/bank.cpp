@@ -80,8 +80,6 @@ int main() {
     } // the pool runs what is queued before it goes
     heddle::print("1000 payments, with a lock:", locked.balance());
     heddle::print("1000 payments, guarded:", guarded.get());
-    heddle::print("5 + 1 + 1 =",
-                  std::to_string(lost) + ";",
-                  "with a lock all 1000 arrive:",
-                  locked.balance());
+    heddle::print(
+        "5 + 1 + 1 =", std::to_string(lost) + "; with a lock:", locked.balance(), "of 1000");
 }

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <mutex>
 #include <numeric>
+#include <string>
 #include <vector>
 
 constexpr int threads = 4;
@@ -70,5 +71,5 @@ int main() {
     heddle::print("with a lock:", locked);
     const int combined = without_sharing();
     heddle::print("returned and combined:", combined);
-    heddle::print("4 x 100,000: no lock", lost, "- lock", locked, "- combined", combined);
+    heddle::print(std::to_string(lost) + " unlocked,", locked, "locked,", combined, "combined");
 }

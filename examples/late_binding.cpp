@@ -72,5 +72,5 @@ int main() {
     const std::set<int> seen_shared(shared.begin(), shared.end());
     const std::set<int> seen_frozen(frozen.begin(), frozen.end());
     heddle::print(
-        "of 100 numbers, shared:", seen_shared.size(), "seen, frozen:", seen_frozen.size(), "seen");
+        "100 tasks saw", seen_shared.size(), "numbers shared,", seen_frozen.size(), "frozen");
 }

@@ -47,5 +47,5 @@ int main() {
     // One function, many inputs, results in order: `map` is the shortest way.
     for (const std::string& result : pool.map(fetch, urls)) heddle::print(result);
 
-    heddle::print("8 pages of 0.3 s take 0.6 s, never more than 4 connections at a time");
+    heddle::print("8 pages of 0.3 s by 4 workers: 0.6 s, not 2.4");
 }

@@ -58,5 +58,5 @@ int main() {
     heddle::print("100 items through 2 producers and 3 consumers, their sum:", sum);
     const int dishes = with_join();
     heddle::print("orders cooked:", dishes);
-    heddle::print("100 items put, each taken once: 0 + 1 + ... + 99 =", sum);
+    heddle::print("100 items, each taken once: the sum is", sum);
 }

@@ -54,5 +54,5 @@ int main() {
     } catch (const std::runtime_error& failure) {
         heddle::print("the fourth thread failed:", failure.what());
     }
-    heddle::print("three threads that wait 0.5 s each wait 0.5 s, not 1.5");
+    heddle::print("3 waits of 0.5 s in 3 threads: 0.5 s, not 1.5");
 }

@@ -36,5 +36,5 @@ int main() {
     });
     first.join();
     second.join();
-    heddle::print("the counter is", counter.load(), "instead of 0: the +1 is lost");
+    heddle::print("0 + 1 - 1 =", counter.load(), "and should be 0: the +1 is lost");
 }
