@@ -139,5 +139,6 @@ int main(int argc, char** argv) {
     race r(threads, delay);
     type == "pool" ? in_pool(r, threads) : in_loop(r, threads);
     const int right = 6 * threads * (threads + 1) / 2;
-    heddle::print(threads, "threads: the counter is", counter.load(), "and should be", right);
+    heddle::print(
+        threads, "threads: the counter is", std::to_string(counter) + ", should be", right);
 }

@@ -64,7 +64,7 @@ void report_unreadable(const tour::file_tree& tree, const tour::tally& t) {
                 grouped(t.read).c_str(),
                 grouped(t.unreadable.size()).c_str());
     if (!tree.unreadable.empty()) {
-        std::printf("  and %s folders that cannot be listed\n",
+        std::printf("  folders that cannot be listed: %s\n",
                     grouped(tree.unreadable.size()).c_str());
     }
     std::vector<std::string> named = t.unreadable;
@@ -78,6 +78,10 @@ void report_unreadable(const tour::file_tree& tree, const tour::tally& t) {
 }
 
 void report_words(const tour::tally& t) {
+    if (t.words.empty()) {
+        std::puts("  all ways agree: no words");
+        return;
+    }
     std::printf("  all ways agree: %s words, %s different; the ten most frequent:\n\n",
                 grouped(total(t.words)).c_str(),
                 grouped(t.words.size()).c_str());
