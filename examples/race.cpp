@@ -150,5 +150,5 @@ int main(int argc, char** argv) {
     heddle::print("total iterations (1,000 x 10,000):", total);
     heddle::print("delta (positive iterations - negative iterations):", delta);
     if (mode == "unsafe") heddle::print("predicted from the order:", predicted(threads));
-    heddle::print(threads, "threads: the counter is", std::to_string(counter) + ", should be 0");
+    heddle::print("threads:", threads, "counter:", counter, "should be: 0");
 }

@@ -139,6 +139,5 @@ int main(int argc, char** argv) {
     race r(threads, delay);
     type == "pool" ? in_pool(r, threads) : in_loop(r, threads);
     const int right = 6 * threads * (threads + 1) / 2;
-    heddle::print(
-        threads, "threads: the counter is", std::to_string(counter) + ", should be", right);
+    heddle::print("threads:", threads, "counter:", counter.load(), "should be:", right);
 }
