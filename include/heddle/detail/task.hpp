@@ -96,13 +96,13 @@ public:
     void drop_handle() noexcept {
         // acquire: pairs with every release of the others who let go before us.
         const std::uint32_t seen = state_.load(std::memory_order_acquire);
-        if (handles_of(seen) == 1 && !(seen & owned_bit)) {
+        if (handles_of(seen) == 1 && !(seen & held_bits)) {
             destroy(); // nobody else can reach the task, so no read-modify-write is needed
             return;
         }
         // acq_rel: our use of the result comes before the destruction by whoever is last.
         const std::uint32_t old = state_.fetch_sub(one_handle, std::memory_order_acq_rel);
-        if (handles_of(old) == 1 && !(old & owned_bit)) destroy();
+        if (handles_of(old) == 1 && !(old & held_bits)) destroy();
     }
     /// The executor (or promise) lets go of a task that it did not finish itself.
     void drop_owner() noexcept;
@@ -187,17 +187,21 @@ private:
     void lock_hooks() noexcept;
     void unlock_hooks() noexcept;
     void fire_hooks() noexcept;
-    static void fire_all(task& first) noexcept;
+    void defer() noexcept;
+    static void fire_all(hook* callbacks, task& first) noexcept;
+    void let_go(std::uint32_t holder) noexcept;
 
     const operations* operations_;
     /// Protocol "state word" (src/core/README.md): bits 0-2 the phase, 3 hooks are registered,
     /// 4 the hook list is being changed, 5 somebody looked at the failure, 6 the executor or
-    /// promise holds the object, 8-31 the number of handles.
+    /// promise holds the object, 7 its callbacks were put off and hold it, 8-31 the number of
+    /// handles.
     std::atomic<std::uint32_t> state_;
     std::uint32_t reserved_ = 0;
     hook* hooks_ = nullptr; ///< newest first; guarded by locked_bit
-    /// Protocol: the owner while pending; the runner's context, tagged with 1, while running; a
-    /// link between tasks whose hooks are still to be fired, once done. [Chains]
+    /// Protocol: the owner while pending, 0 once it knows of a cancellation; the runner's context,
+    /// tagged with 1, while running; a link between tasks whose callbacks were put off, tagged with
+    /// 2, once done. [Chains]
     std::atomic<std::uintptr_t> place_{0};
     std::uintptr_t origin_ = 0;
 };
