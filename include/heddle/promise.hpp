@@ -154,12 +154,11 @@ template <class StdFuture>
             } else {
                 to.set_value(f.get());
             }
-        } catch (const invalid_state_error&) {
-            // Cancelled through the new handle meanwhile: nobody wants the result.
         } catch (...) {
             try {
                 to.set_exception(std::current_exception());
-            } catch (const invalid_state_error&) { // as above
+            } catch (const invalid_state_error&) {
+                // Cancelled through the new handle meanwhile: nobody wants the result.
             }
         }
     };
