@@ -62,11 +62,11 @@ void watch_forks() {
 }
 
 void require_reachable(const task& t) {
-    if (t.current() != phase::pending) return;
-    const task_owner* const queue = t.owner();
-    if (queue && queue->gone_after_fork()) {
+    if (t.queued_after() < 0 || t.done()) return;
+    // relaxed: see forks_survived. The owner is not asked, since it may be gone by now.
+    if (t.queued_after() != forks_survived.load(std::memory_order_relaxed)) {
         throw forked_error("task " + t.describe() +
-                           " was queued in the parent process and will never run in this forked "
+                           " was queued in the parent process and will never end in this forked "
                            "child; create the pool after fork()");
     }
 }

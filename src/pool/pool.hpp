@@ -47,7 +47,7 @@ public:
     }
 
     void cancelled_while_queued() noexcept override;
-    bool gone_after_fork() const noexcept override {
+    bool gone_after_fork() const noexcept {
         // relaxed: see forks_survived.
         return forks_survived.load(std::memory_order_relaxed) != born_in_;
     }

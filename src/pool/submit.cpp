@@ -17,7 +17,7 @@ void pool::enqueue(task& t) {
                            "\" was created before fork() and has no threads in this child; create "
                            "a pool of its own in the child");
     }
-    t.set_owner(this);
+    t.set_owner(this, born_in_);
     if (room_ && !make_room(t)) return; // it has been run here
     try {
         if (t.priority() != 0) push_ranked(t);

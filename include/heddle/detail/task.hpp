@@ -42,8 +42,6 @@ class task_owner {
 public:
     /// Tells that a queued task was cancelled; it is still in the queue, and will be dropped there.
     virtual void cancelled_while_queued() noexcept = 0;
-    /// True in a forked child, where nobody will ever run the task.
-    virtual bool gone_after_fork() const noexcept = 0;
 
 protected:
     ~task_owner() = default;
@@ -155,10 +153,14 @@ public:
     /// The task's name, or the place where it was submitted.
     std::string describe() const;
 
-    void set_owner(task_owner* owner) noexcept {
+    /// Notes who queues the task, and after how many forks of the process.
+    void set_owner(task_owner* owner, int forks) noexcept {
+        queued_after_ = forks;
         // relaxed: written before the task is queued, which publishes it.
         place_.store(reinterpret_cast<std::uintptr_t>(owner), std::memory_order_relaxed);
     }
+    /// After how many forks an executor queued the task; negative if none did.
+    int queued_after() const noexcept { return queued_after_; }
     /// The owner of a pending task; null once it runs.
     task_owner* owner() const noexcept;
     /// The thread that runs the task, or null.
@@ -197,7 +199,7 @@ private:
     /// promise holds the object, 7 its callbacks were put off and hold it, 8-31 the number of
     /// handles.
     std::atomic<std::uint32_t> state_;
-    std::uint32_t reserved_ = 0;
+    int queued_after_ = -1; ///< see queued_after(); written before the task is queued
     hook* hooks_ = nullptr; ///< newest first; guarded by locked_bit
     /// Protocol: the owner while pending, 0 once it knows of a cancellation; the runner's context,
     /// tagged with 1, while running; a link between tasks whose callbacks were put off, tagged with
