@@ -101,7 +101,8 @@ public:
     }
     /// The chunk as a whole was not run, so all its items end in this way.
     void fail(const std::exception_ptr& why, std::size_t count) {
-        items_.assign(count, item(std::in_place_index<1>, why));
+        items_.clear();
+        for (std::size_t i = 0; i < count; ++i) items_.emplace_back(std::in_place_index<1>, why);
         next_ = 0;
         reports_ = false;
     }
@@ -138,12 +139,15 @@ private:
     clock::time_point began_;
 };
 
-/// What the chunks of one map share. Outlives the results while chunks still run.
-template <class F>
+/// What the chunks of one map share: the callable, and the inputs, into which the arguments may
+/// refer. Outlives the results while chunks still run.
+template <class F, class... Views>
 struct map_shared {
-    explicit map_shared(F&& given) : f(std::move(given)) {}
-    explicit map_shared(const F& given) : f(given) {}
+    template <class G>
+    explicit map_shared(G&& given, Views... inputs)
+        : f(std::forward<G>(given)), views(std::move(inputs)...) {}
     F f;
+    std::tuple<Views...> views;
     /// Protocol: set once, when the results are dropped; chunks look before each item. Relaxed:
     /// no data depends on it.
     std::atomic<bool> stopped{false};
@@ -159,19 +163,18 @@ public:
     map_engine(const map_engine&) = delete;
     map_engine& operator=(const map_engine&) = delete;
 
-    bool at_end() const noexcept { return !has_current_ && items_left() == 0 && !source_failure_; }
+    bool at_end() const noexcept { return !current_ && items_left() == 0 && !source_failure_; }
     std::size_t known_left() const noexcept { return items_left(); }
 
     std::add_lvalue_reference_t<R> current() {
-        if (!has_current_) fetch();
-        if (auto* failure = std::get_if<1>(&current_)) std::rethrow_exception(*failure);
-        if constexpr (std::is_reference_v<R>) return *std::get<0>(current_);
-        else if constexpr (!std::is_void_v<R>) return std::get<0>(current_);
+        if (!current_) fetch();
+        if (auto* failure = std::get_if<1>(&*current_)) std::rethrow_exception(*failure);
+        if constexpr (std::is_reference_v<R>) return *std::get<0>(*current_);
+        else if constexpr (!std::is_void_v<R>) return std::get<0>(*current_);
     }
     void advance() {
-        if (!has_current_) skip();
-        has_current_ = false;
-        current_ = item();
+        if (!current_) skip();
+        current_.reset();
     }
     /// Takes inputs until the window is full. What submitting throws comes out of here.
     void fill() {
@@ -233,9 +236,16 @@ private:
             pending_.push_back(std::move(p));
             return;
         }
-        const std::size_t index = finished_.add(*p.of());
-        if (index == pending_.size()) pending_.push_back(std::move(p));
-        else pending_[index] = std::move(p);
+        pending_.emplace_back(); // first, since what has been added cannot be taken out again
+        std::size_t index = 0;
+        try {
+            index = finished_.add(*p.of());
+        } catch (...) {
+            pending_.pop_back();
+            throw;
+        }
+        if (index + 1 != pending_.size()) pending_.pop_back();
+        pending_[index] = std::move(p);
     }
 
     /// Waits for the next chunk and makes its results current.
@@ -271,25 +281,23 @@ private:
 
     void fetch() {
         if (items_left() == 0) { // what is left is the failure of the input range
-            current_.template emplace<1>(std::exchange(source_failure_, nullptr));
-            has_current_ = true;
+            current_.emplace(std::in_place_index<1>, std::exchange(source_failure_, nullptr));
             return;
         }
         if (!single_ && chunk_.empty()) next_chunk();
         if (single_) {
-            current_ = std::move(*single_);
+            current_.emplace(std::move(*single_));
             single_.reset();
         } else {
-            current_ = chunk_.take();
+            current_.emplace(chunk_.take());
         }
-        has_current_ = true;
         ++consumed_;
         refill();
         if (options_.progress) report_progress();
     }
     void skip() {
         fetch();
-        if (auto* failure = std::get_if<1>(&current_)) {
+        if (auto* failure = std::get_if<1>(&*current_)) {
             report_failure({.task_name = "", .where = {}, .exception = *failure});
         }
     }
@@ -317,8 +325,7 @@ private:
     completion_queue finished_; ///< for order::finish; indices are those of pending_
     chunk_results<R> chunk_;    ///< what is left of the chunk being handed out
     std::optional<item> single_;
-    item current_;
-    bool has_current_ = false;
+    std::optional<item> current_; ///< what dereferencing hands out
 };
 
 template <class Executor, class F, class... Views>
@@ -330,14 +337,15 @@ public:
     template <class G>
     map_engine_for(Executor& executor, map_options options, order in, G&& f, Views... views)
         : map_engine<result>(std::move(options), in), executor_(executor),
-          shared_(std::make_shared<map_shared<F>>(std::forward<G>(f))), views_(std::move(views)...),
-          at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); }, views_)) {
+          shared_(std::make_shared<shared>(std::forward<G>(f), std::move(views)...)),
+          at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); },
+                         shared_->views)) {
         if constexpr ((std::ranges::sized_range<Views> && ...)) {
             this->total_ = std::apply(
                 [](auto&... v) {
                     return std::min({static_cast<std::size_t>(std::ranges::size(v))...});
                 },
-                views_);
+                shared_->views);
         }
     }
     ~map_engine_for() override {
@@ -346,6 +354,7 @@ public:
     }
 
 private:
+    using shared = map_shared<F, Views...>;
     using arguments = std::tuple<item_t<Views>...>;
 
     bool take_chunk() override {
@@ -409,7 +418,7 @@ private:
     }
     template <std::size_t... I>
     bool at_end(std::index_sequence<I...>) {
-        return ((std::get<I>(at_) == std::ranges::end(std::get<I>(views_))) || ...);
+        return ((std::get<I>(at_) == std::ranges::end(std::get<I>(shared_->views))) || ...);
     }
 
     std::size_t chunk_size() const noexcept {
@@ -465,8 +474,7 @@ private:
     }
 
     Executor& executor_;
-    std::shared_ptr<map_shared<F>> shared_;
-    std::tuple<Views...> views_;
+    std::shared_ptr<shared> shared_;
     std::tuple<std::ranges::iterator_t<Views>...> at_;
     bool past_first_ = false;
     int submitted_count_ = 0;
