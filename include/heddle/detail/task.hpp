@@ -176,7 +176,8 @@ protected:
 
 private:
     static constexpr std::uint32_t phase_mask = 7, hooked_bit = 8, locked_bit = 16, looked_bit = 32,
-                                   owned_bit = 64;
+                                   owned_bit = 64, deferred_bit = 128,
+                                   held_bits = owned_bit | deferred_bit;
     static constexpr std::uintptr_t info_tag = std::uintptr_t{1} << 63;
 
     static phase phase_of(std::uint32_t s) noexcept { return static_cast<phase>(s & phase_mask); }
