@@ -47,7 +47,7 @@ public:
     }
 
     void cancelled_while_queued() noexcept override;
-    bool gone_after_fork() const noexcept override {
+    bool gone_after_fork() const noexcept {
         // relaxed: see forks_survived.
         return forks_survived.load(std::memory_order_relaxed) != born_in_;
     }
@@ -58,7 +58,10 @@ private:
     explicit pool(thread_pool_options options);
 
     // Submitting (submit.cpp).
-    void require_open() const; // with mutex_ held, or by an own thread
+    void require_open() const; // with mutex_ held
+    /// The worker that calls, if it is ours. Null in the destructors of a worker's thread-locals,
+    /// when it runs nothing any more.
+    worker* own_worker() const noexcept;
     void push_outside(const work& item);
     void push_ranked(task& t);
     bool make_room(task& t);

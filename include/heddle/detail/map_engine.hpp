@@ -174,9 +174,16 @@ private:
             pending_.push_back(std::move(p));
             return;
         }
-        const std::size_t index = finished_.add(*p.of());
-        if (index == pending_.size()) pending_.push_back(std::move(p));
-        else pending_[index] = std::move(p);
+        pending_.emplace_back(); // first, since what has been added cannot be taken out again
+        std::size_t index = 0;
+        try {
+            index = finished_.add(*p.of());
+        } catch (...) {
+            pending_.pop_back();
+            throw;
+        }
+        if (index + 1 != pending_.size()) pending_.pop_back();
+        pending_[index] = std::move(p);
     }
 
     /// Waits for the next chunk and makes its results current.

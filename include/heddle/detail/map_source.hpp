@@ -55,12 +55,15 @@ private:
     clock::time_point began_;
 };
 
-/// What the chunks of one map share. Outlives the results while chunks still run.
-template <class F>
+/// What the chunks of one map share: the callable, and the inputs, into which the arguments may
+/// refer. Outlives the results while chunks still run.
+template <class F, class... Views>
 struct map_shared {
-    explicit map_shared(F&& given) : f(std::move(given)) {}
-    explicit map_shared(const F& given) : f(given) {}
+    template <class G>
+    explicit map_shared(G&& given, Views... inputs)
+        : f(std::forward<G>(given)), views(std::move(inputs)...) {}
     F f;
+    std::tuple<Views...> views;
     /// Protocol: set once, when the results are dropped; chunks look before each item. Relaxed:
     /// no data depends on it.
     std::atomic<bool> stopped{false};
@@ -77,14 +80,15 @@ public:
     template <class G>
     map_engine_for(Executor& executor, map_options options, order in, G&& f, Views... views)
         : map_engine<result>(std::move(options), in), executor_(executor),
-          shared_(std::make_shared<map_shared<F>>(std::forward<G>(f))), views_(std::move(views)...),
-          at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); }, views_)) {
+          shared_(std::make_shared<shared>(std::forward<G>(f), std::move(views)...)),
+          at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); },
+                         shared_->views)) {
         if constexpr ((std::ranges::sized_range<Views> && ...)) {
             this->total_ = std::apply(
                 [](auto&... v) {
                     return std::min({static_cast<std::size_t>(std::ranges::size(v))...});
                 },
-                views_);
+                shared_->views);
         }
     }
     ~map_engine_for() override {
@@ -93,6 +97,7 @@ public:
     }
 
 private:
+    using shared = map_shared<F, Views...>;
     using arguments = std::tuple<item_t<Views>...>;
 
     bool take_chunk() override {
@@ -156,7 +161,7 @@ private:
     }
     template <std::size_t... I>
     bool at_end(std::index_sequence<I...>) {
-        return ((std::get<I>(at_) == std::ranges::end(std::get<I>(views_))) || ...);
+        return ((std::get<I>(at_) == std::ranges::end(std::get<I>(shared_->views))) || ...);
     }
 
     std::size_t chunk_size() const noexcept {
@@ -212,8 +217,7 @@ private:
     }
 
     Executor& executor_;
-    std::shared_ptr<map_shared<F>> shared_;
-    std::tuple<Views...> views_;
+    std::shared_ptr<shared> shared_;
     std::tuple<std::ranges::iterator_t<Views>...> at_;
     bool past_first_ = false;
     int submitted_count_ = 0;
