@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -114,16 +115,20 @@ inline void set_items(benchmark::State& state, std::int64_t items) {
 
 /// Runs what was registered: 9 repetitions of each, shuffled, unless the arguments say otherwise.
 inline int run(int argc, char** argv) {
+    // As long as a process has one thread only, glibc's mutexes do without atomic operations.
+    std::latch end(1);
+    const std::jthread second([&end] { end.wait(); });
     std::string repetitions = "--benchmark_repetitions=9";
     std::string interleaved = "--benchmark_enable_random_interleaving=true";
     std::vector<char*> arguments{argv[0], repetitions.data(), interleaved.data()};
     arguments.insert(arguments.end(), argv + 1, argv + argc);
     int count = static_cast<int>(arguments.size());
     benchmark::Initialize(&count, arguments.data());
-    if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
-    benchmark::RunSpecifiedBenchmarks();
+    const bool understood = !benchmark::ReportUnrecognizedArguments(count, arguments.data());
+    if (understood) benchmark::RunSpecifiedBenchmarks();
     benchmark::Shutdown();
-    return 0;
+    end.count_down();
+    return understood ? 0 : 2;
 }
 
 } // namespace bench
