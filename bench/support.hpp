@@ -39,13 +39,10 @@ public:
         for (const auto& each : all.slots) sum += each->value.load(std::memory_order_relaxed);
         return sum;
     }
-    /// Waits until `total()` is `wanted`: at first by yielding, then by sleeping, since whoever
-    /// spins here takes a core from the pool, and the counters' cache lines from its workers.
+    /// Waits until `total()` is `wanted`, asleep most of the time: whoever spins here takes a core
+    /// from the pool, and the counters' cache lines from its workers.
     static void wait_for(std::uint64_t wanted) {
-        for (int tries = 0; total() != wanted; ++tries) {
-            if (tries < 100) std::this_thread::yield();
-            else std::this_thread::sleep_for(std::chrono::microseconds(100));
-        }
+        while (total() != wanted) std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
 
 private:

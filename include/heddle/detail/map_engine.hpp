@@ -190,6 +190,8 @@ protected:
 
     /// Takes and submits one more chunk; false if the window is full or the inputs have ended.
     virtual bool take_chunk() = 0;
+    /// How many chunks of the size of the front one the executor does in `ns`; 0: not known.
+    virtual std::size_t chunks_worth(std::int64_t ns) const noexcept = 0;
 
     void submitted(future<R> one) {
         pending p{.one = std::move(one), .rest = {}, .size = 1};
@@ -218,7 +220,12 @@ protected:
     std::exception_ptr source_failure_; ///< what the input range threw, to surface at the end
     std::size_t taken_ = 0, consumed_ = 0, total_ = 0;
 
+    std::size_t front_size() const noexcept { return pending_.front().size; }
+
 private:
+    /// A consumer that is faster than the workers sleeps for so long at a time.
+    static constexpr std::int64_t batch_ns = 500'000;
+
     struct pending {
         future<R> one; ///< for a chunk of one item, else:
         many rest;
@@ -238,13 +245,18 @@ private:
         else pending_[index] = std::move(p);
     }
 
+    bool wait_for_front() {
+        const std::size_t later = std::min(chunks_worth(batch_ns), pending_.size() - 1);
+        return wait_for_batch(
+            *pending_.front().of(), *pending_[later].of(), duration(batch_ns), limit_);
+    }
     /// Waits for the next chunk and makes its results current.
     void next_chunk() {
         std::size_t index = 0;
         if (order_ == order::finish) {
             index = finished_.pop(limit_, true);
             if (index == completion_queue::none) throw_timeout();
-        } else if (!pending_.front().of()->wait(limit_)) {
+        } else if (!wait_for_front()) {
             throw_timeout();
         }
         pending p = std::move(pending_[index]);
@@ -412,10 +424,20 @@ private:
         return ((std::get<I>(at_) == std::ranges::end(std::get<I>(views_))) || ...);
     }
 
+    std::int64_t item_ns() const noexcept {
+        return shared_->item_ns.load(std::memory_order_relaxed); // a hint
+    }
+    std::size_t chunks_worth(std::int64_t ns) const noexcept override {
+        const auto chunk_ns = item_ns() * static_cast<std::int64_t>(this->front_size());
+        return chunk_ns == 0 ? 0
+                             : static_cast<std::size_t>(ns * executor_.worker_count() / chunk_ns);
+    }
+
     std::size_t chunk_size() const noexcept {
         if (this->options_.chunk_size != 0) return this->options_.chunk_size;
-        // relaxed: a hint.
-        const std::int64_t each = shared_->item_ns.load(std::memory_order_relaxed);
+        // Items that take microseconds only are soon known to, if a worker gets to run.
+        if (submitted_count_ == first_look) nap_until_nonzero(shared_->item_ns);
+        const std::int64_t each = item_ns();
         // Worth about 20 µs, so that a task's cost vanishes; but never so many that the workers'
         // shares would be uneven, nor for items of which one might as well be a task.
         constexpr std::int64_t worth_ns = 20'000, at_most = 256;
@@ -432,7 +454,7 @@ private:
     }
 
     void submit_one(arguments&& inputs) {
-        const bool measured = this->options_.chunk_size == 0 && ++submitted_count_ <= 64;
+        const bool measured = ++submitted_count_ <= 64;
         auto run = [shared = shared_, in = std::move(inputs), measured]() mutable -> result {
             const stopwatch note(measured ? &shared->item_ns : nullptr);
             return std::apply(
@@ -469,6 +491,7 @@ private:
     std::tuple<Views...> views_;
     std::tuple<std::ranges::iterator_t<Views>...> at_;
     bool past_first_ = false;
+    static constexpr int first_look = 64;
     int submitted_count_ = 0;
 };
 
