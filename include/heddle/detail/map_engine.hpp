@@ -438,9 +438,9 @@ private:
         // Items that take microseconds only are soon known to, if a worker gets to run.
         if (submitted_count_ == first_look) nap_until_nonzero(shared_->item_ns);
         const std::int64_t each = item_ns();
-        // Worth about 20 µs, so that a task's cost vanishes; but never so many that the workers'
-        // shares would be uneven, nor for items of which one might as well be a task.
-        constexpr std::int64_t worth_ns = 20'000, at_most = 256;
+        // Worth about 100 µs, so that a task's cost and the wake-ups vanish; but never so many that
+        // the workers' shares would be uneven, nor for items of which one might as well be a task.
+        constexpr std::int64_t worth_ns = 100'000, at_most = 1024;
         if (each == 0 || each > worth_ns / 2) return 1;
         std::size_t size = static_cast<std::size_t>(std::min(worth_ns / each, at_most));
         const auto workers = static_cast<std::size_t>(executor_.worker_count());
