@@ -19,7 +19,7 @@ namespace {
 constexpr int items = 50'000;
 int item_rounds = 500; // set by calibrate()
 
-std::uint64_t work(std::uint64_t x) {
+[[gnu::noinline]] std::uint64_t work(std::uint64_t x) {
     for (int i = 0; i < item_rounds; ++i) {
         benchmark::DoNotOptimize(x = x * 6364136223846793005u + 1442695040888963407u);
     }

@@ -57,7 +57,7 @@ template <class Pool>
 void bytes_per_future(int pipe_end) {
     constexpr int tasks = 500'000;
     Pool pool(bench::workers);
-    held_workers holding(pool);
+    [[maybe_unused]] held_workers holding(pool);
     using handle = decltype(pool.submit([] { return 0; }));
     std::vector<handle> futures(tasks);
     const double before = resident_bytes();

@@ -238,7 +238,8 @@ def print_lines(lines):
         goal += f", {e['goal_best']:g}× best" if e["goal_best"] else ""
         goal += f", {e['goal_naive']:g}× naive" if e["goal_naive"] else ""
         best = e["best_peer"]
-        verdict = {None: "—", True: "yes"}.get(e.get("reached"), f"{e.get('shortfall', 0):.2f}× off")
+        short_by = f"{e.get('shortfall', 0):.2f}× off"
+        verdict = {None: "—", True: "yes"}.get(e.get("reached"), short_by)
         body.append([e["text"], short(e.get("median")), short(e.get("min")),
                      short(e.get("cpu")) if e.get("cpu") and e["unit"] == "ns" else "",
                      f"{short(e['peers'][best])} {PEERS[best]}" if best else "—",

@@ -27,25 +27,23 @@ using clock = std::chrono::steady_clock;
 class tally {
 public:
     static void add() noexcept {
-        if (!mine) mine = claim();
+        if (!mine_) mine_ = claim();
         // relaxed: one writer; the reader needs no other data.
-        mine->value.store(mine->value.load(std::memory_order_relaxed) + 1,
-                          std::memory_order_relaxed);
+        mine_->value.store(mine_->value.load(std::memory_order_relaxed) + 1,
+                           std::memory_order_relaxed);
     }
     static std::uint64_t total() noexcept {
         const registry& all = threads();
         std::lock_guard lock(all.mutex);
         std::uint64_t sum = 0;
+        // relaxed: as in add().
         for (const auto& each : all.slots) sum += each->value.load(std::memory_order_relaxed);
         return sum;
     }
-    /// Waits until `total()` is `wanted`: at first by yielding, then by sleeping, since whoever
-    /// spins here takes a core from the pool, and the counters' cache lines from its workers.
+    /// Waits until `total()` is `wanted`, asleep most of the time: whoever spins here takes a core
+    /// from the pool, and the counters' cache lines from its workers.
     static void wait_for(std::uint64_t wanted) {
-        for (int tries = 0; total() != wanted; ++tries) {
-            if (tries < 100) std::this_thread::yield();
-            else std::this_thread::sleep_for(std::chrono::microseconds(100));
-        }
+        while (total() != wanted) std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
 
 private:
@@ -66,7 +64,7 @@ private:
         std::lock_guard lock(all.mutex);
         return all.slots.emplace_back(std::make_unique<slot>()).get();
     }
-    static inline constinit thread_local slot* mine = nullptr;
+    static inline constinit thread_local slot* mine_ = nullptr;
 };
 
 /// Threads that keep every core busy for as long as it lives.

@@ -178,6 +178,7 @@ private:
     worker* next_sleeper_ = nullptr;
     bool asleep_ = false; ///< in pool::sleepers_; guarded by pool::mutex_
     std::uint32_t ticks_ = 0;
+    spin_habit spinning_; ///< while it looks for work
     const char* stack_limit_ = nullptr;
     /// Protocol [Parking]: 0 while asleep, 1 once woken; set by whoever takes the worker out of
     /// pool::sleepers_.

@@ -131,6 +131,8 @@ protected:
 
     /// Takes and submits one more chunk; false if the window is full or the inputs have ended.
     virtual bool take_chunk() = 0;
+    /// How many chunks of the size of the front one the executor does in `ns`; 0: not known.
+    virtual std::size_t chunks_worth(std::int64_t ns) const noexcept = 0;
 
     void submitted(future<R> one) {
         pending p{.one = std::move(one), .rest = {}, .size = 1};
@@ -159,7 +161,12 @@ protected:
     std::exception_ptr source_failure_; ///< what the input range threw, to surface at the end
     std::size_t taken_ = 0, consumed_ = 0, total_ = 0;
 
+    std::size_t front_size() const noexcept { return pending_.front().size; }
+
 private:
+    /// A consumer that is faster than the workers sleeps for so long at a time.
+    static constexpr std::int64_t batch_ns = 200'000;
+
     struct pending {
         future<R> one; ///< for a chunk of one item, else:
         many rest;
@@ -186,13 +193,18 @@ private:
         pending_[index] = std::move(p);
     }
 
+    bool wait_for_front() {
+        const std::size_t later = std::min(chunks_worth(batch_ns), pending_.size() - 1);
+        return wait_for_batch(
+            *pending_.front().of(), *pending_[later].of(), duration(batch_ns), limit_);
+    }
     /// Waits for the next chunk and makes its results current.
     void next_chunk() {
         std::size_t index = 0;
         if (order_ == order::finish) {
             index = finished_.pop(limit_, true);
             if (index == completion_queue::none) throw_timeout();
-        } else if (!pending_.front().of()->wait(limit_)) {
+        } else if (!wait_for_front()) {
             throw_timeout();
         }
         pending p = std::move(pending_[index]);

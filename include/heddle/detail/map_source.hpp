@@ -80,6 +80,7 @@ public:
     template <class G>
     map_engine_for(Executor& executor, map_options options, order in, G&& f, Views... views)
         : map_engine<result>(std::move(options), in), executor_(executor),
+          workers_(executor.worker_count()),
           shared_(std::make_shared<shared>(std::forward<G>(f), std::move(views)...)),
           at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); },
                          shared_->views)) {
@@ -164,16 +165,25 @@ private:
         return ((std::get<I>(at_) == std::ranges::end(std::get<I>(shared_->views))) || ...);
     }
 
+    std::int64_t item_ns() const noexcept {
+        return shared_->item_ns.load(std::memory_order_relaxed); // a hint
+    }
+    std::size_t chunks_worth(std::int64_t ns) const noexcept override {
+        const auto chunk_ns = item_ns() * static_cast<std::int64_t>(this->front_size());
+        return chunk_ns == 0 ? 0 : static_cast<std::size_t>(ns * workers_ / chunk_ns);
+    }
+
     std::size_t chunk_size() const noexcept {
         if (this->options_.chunk_size != 0) return this->options_.chunk_size;
-        // relaxed: a hint.
-        const std::int64_t each = shared_->item_ns.load(std::memory_order_relaxed);
-        // Worth about 20 µs, so that a task's cost vanishes; but never so many that the workers'
-        // shares would be uneven, nor for items of which one might as well be a task.
-        constexpr std::int64_t worth_ns = 20'000, at_most = 256;
+        // Items that take microseconds only are soon known to, if a worker gets to run.
+        if (submitted_count_ == first_look) nap_until_nonzero(shared_->item_ns);
+        const std::int64_t each = item_ns();
+        // Worth about 100 µs, so that a task's cost and the wake-ups vanish; but never so many that
+        // the workers' shares would be uneven, nor for items of which one might as well be a task.
+        constexpr std::int64_t worth_ns = 100'000, at_most = 1024;
         if (each == 0 || each > worth_ns / 2) return 1;
         std::size_t size = static_cast<std::size_t>(std::min(worth_ns / each, at_most));
-        const auto workers = static_cast<std::size_t>(executor_.worker_count());
+        const auto workers = static_cast<std::size_t>(workers_);
         if (this->total_ != 0) {
             size = std::min(size, (this->total_ - this->taken_) / (4 * workers));
         }
@@ -184,7 +194,7 @@ private:
     }
 
     void submit_one(arguments&& inputs) {
-        const bool measured = this->options_.chunk_size == 0 && ++submitted_count_ <= 64;
+        const bool measured = ++submitted_count_ <= 64;
         auto run = [shared = shared_, in = std::move(inputs), measured]() mutable -> result {
             const stopwatch note(measured ? &shared->item_ns : nullptr);
             return std::apply(
@@ -216,10 +226,12 @@ private:
         this->submitted(executor_.submit(std::move(run)), size);
     }
 
-    Executor& executor_;
+    Executor& executor_; ///< not touched once all inputs are taken: results may outlive it
+    const int workers_;
     std::shared_ptr<shared> shared_;
     std::tuple<std::ranges::iterator_t<Views>...> at_;
     bool past_first_ = false;
+    static constexpr int first_look = 64;
     int submitted_count_ = 0;
 };
 
