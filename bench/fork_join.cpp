@@ -6,6 +6,8 @@
 #include "peers/heddle.hpp"
 #include "support.hpp"
 
+#include <heddle/join.hpp>
+
 #if HEDDLE_BENCH_TBB
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
@@ -36,6 +38,19 @@ int nested(heddle::thread_pool& pool, int n) {
 void measure_nested(benchmark::State& state) {
     heddle::thread_pool pool(bench::workers);
     measure(state, [&] { return pool.submit([&] { return nested(pool, depth); }).result(); });
+}
+
+int joined(heddle::thread_pool& pool, int n) {
+    if (n < 2) return n;
+    const auto both = heddle::join(
+        pool,
+        [&pool, n] { return joined(pool, n - 1); },
+        [&pool, n] { return joined(pool, n - 2); });
+    return both.first + both.second;
+}
+void measure_joined(benchmark::State& state) {
+    heddle::thread_pool pool(bench::workers);
+    measure(state, [&] { return pool.submit([&] { return joined(pool, depth); }).result(); });
 }
 
 int serial(int n) {
@@ -90,6 +105,7 @@ void measure_openmp(benchmark::State& state) {
 
 int main(int argc, char** argv) {
     bench::add("fork_join_futures", "heddle", measure_nested);
+    bench::add("fork_join", "heddle", measure_joined);
     for (const char* question : {"fork_join_futures", "fork_join"}) {
         bench::add(question, "serial", measure_serial);
 #if HEDDLE_BENCH_TBB
