@@ -1,6 +1,6 @@
 /// Faults F30, F34, F35, F61, F62, F66: what the process and the system do to a pool.
 #include "support/child.hpp"
-#include "support/ledger.hpp"
+#include "support/sanitizers.hpp"
 
 #include <heddle/thread_pool.hpp>
 
@@ -17,17 +17,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define HEDDLE_SANITIZED 1 // their own allocators and threads do not come through fork()
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define HEDDLE_SANITIZED 1
-#endif
-#endif
-#ifndef HEDDLE_SANITIZED
-#define HEDDLE_SANITIZED 0
-#endif
 
 using heddle::future;
 using heddle::thread_pool;
@@ -79,7 +68,7 @@ TEST(Process, F30APoolInAForkedChildRefusesAtOnceAndTheParentGoesOn) {
 }
 
 TEST(Process, F30AForkedChildMayMakeAPoolOfItsOwn) {
-    if (HEDDLE_SANITIZED) GTEST_SKIP() << "the sanitizers start no threads after fork()";
+    if (heddle::test::sanitized) GTEST_SKIP() << "the sanitizers start no threads after fork()";
     thread_pool parents(2);
     parents.submit([] {}).wait();
     EXPECT_TRUE(exited_with(in_child([] {
@@ -90,7 +79,7 @@ TEST(Process, F30AForkedChildMayMakeAPoolOfItsOwn) {
 }
 
 TEST(Process, F35NoLockOfHeddleIsHeldInAForkedChild) {
-    if (HEDDLE_SANITIZED) GTEST_SKIP() << "the sanitizers start no threads after fork()";
+    if (heddle::test::sanitized) GTEST_SKIP() << "the sanitizers start no threads after fork()";
     std::atomic<bool> stop{false};
     std::vector<std::thread> busy;
     thread_pool pool(2);
@@ -154,7 +143,7 @@ TEST(Process, F61ABadNumberOfWorkersIsRefusedWithTheRange) {
 }
 
 TEST(Process, F62WithoutThreadsThereIsNoPoolAndNothingLeaks) {
-    if (HEDDLE_SANITIZED) GTEST_SKIP() << "the sanitizers end the process instead";
+    if (heddle::test::sanitized) GTEST_SKIP() << "the sanitizers end the process instead";
     // The address space is all used up but for the stacks of a few threads.
     EXPECT_TRUE(exited_with(in_child([] {
                                 const auto limit_to = [](rlim_t bytes) {
