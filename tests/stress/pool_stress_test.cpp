@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <latch>
@@ -23,16 +24,33 @@ using heddle::test::ledger;
 
 namespace {
 
-/// `count` times HEDDLE_STRESS (1), a tenth of it under a sanitizer.
-int rounds(int count) {
-    const char* const factor = std::getenv("HEDDLE_STRESS");
-    const int times = factor ? std::atoi(factor) : 1;
-    return std::max(1, count * times / (heddle::test::sanitized ? 10 : 1));
-}
+/// Counts down the rounds of a run: `count` times HEDDLE_STRESS (1), a tenth of it under a
+/// sanitizer; but without HEDDLE_STRESS it ends after five seconds, for the sake of busy machines.
+///
+/// Thread safety: none. Lifetime: a local.
+class rounds {
+public:
+    explicit rounds(int count)
+        : left_(std::max(1, count * times() / (heddle::test::sanitized ? 10 : 1))) {}
+    /// The number of this round, or 0 at the end.
+    int next() {
+        const bool late = times() == 1 && std::chrono::steady_clock::now() - began_ > longest;
+        return late ? 0 : left_--;
+    }
+
+private:
+    static constexpr std::chrono::seconds longest{5};
+    static int times() {
+        const char* const factor = std::getenv("HEDDLE_STRESS");
+        return factor ? std::max(1, std::atoi(factor)) : 1;
+    }
+    const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+    int left_;
+};
 
 TEST(PoolStress, F28ManyPoolsStartAndStop) {
     // HEDDLE_STRESS=30 makes it a million cycles.
-    for (int i = rounds(30'000); i > 0; --i) {
+    for (rounds all(30'000); const int i = all.next();) {
         std::atomic<int> ran{0};
         {
             thread_pool pool(1 + i % 2);
@@ -44,7 +62,7 @@ TEST(PoolStress, F28ManyPoolsStartAndStop) {
 }
 
 TEST(PoolStress, F22SubmitRacesWithShutdown) {
-    for (int i = rounds(500); i > 0; --i) {
+    for (rounds all(500); const int i = all.next();) {
         ledger book;
         std::atomic<int> ran{0}, taken{0};
         std::latch start(5);
@@ -79,7 +97,7 @@ TEST(PoolStress, CancelsRaceWithStarts) {
         std::atomic<std::uint64_t> ran{0};
         {
             thread_pool pool({.max_workers = 3, .max_pending = bound});
-            for (int i = rounds(200); i > 0; --i) {
+            for (rounds all(200); const int i = all.next();) {
                 std::vector<future<void>> futures;
                 for (int n = 0; n < 100; ++n) {
                     futures.push_back(book.track(pool.submit([&ran] { ++ran; })));
@@ -106,7 +124,7 @@ TEST(PoolStress, NestedForkAndJoinOnAnyNumberOfWorkers) {
             const int right = fibonacci(n - 2);
             return std::move(left).result() + right;
         };
-        for (int i = rounds(10); i > 0; --i) {
+        for (rounds all(10); const int i = all.next();) {
             EXPECT_EQ(pool.submit([&] { return fibonacci(16); }).result(), 987);
         }
     }
@@ -118,7 +136,7 @@ TEST(PoolStress, NestedWaitsOfEveryKindAtOnce) {
         thread_pool pool(3);
         thread_pool other(2);
         std::vector<future<int>> roots;
-        for (int i = rounds(2000); i > 0; --i) {
+        for (rounds all(2000); const int i = all.next();) {
             roots.push_back(book.track(pool.submit([&, i] {
                 std::vector<future<int>> children;
                 for (int n = 0; n < 4; ++n) {
@@ -149,7 +167,7 @@ TEST(PoolStress, NestedWaitsOfEveryKindAtOnce) {
 
 TEST(PoolStress, AsCompletedMeetsConcurrentFinishes) {
     thread_pool pool(4);
-    for (int i = rounds(1000); i > 0; --i) {
+    for (rounds all(1000); const int i = all.next();) {
         std::vector<future<int>> futures;
         for (int n = 0; n < 50; ++n) futures.push_back(pool.submit([n] { return n; }));
         int sum = 0, seen = 0;
@@ -165,7 +183,7 @@ TEST(PoolStress, AsCompletedMeetsConcurrentFinishes) {
 
 TEST(PoolStress, ManyPromisesSetByManyThreads) {
     ledger book;
-    for (int i = rounds(50); i > 0; --i) {
+    for (rounds all(50); const int i = all.next();) {
         std::vector<promise<int>> promises(1000);
         std::vector<future<int>> futures;
         for (auto& p : promises) futures.push_back(book.track(p.get_future()));
@@ -188,7 +206,7 @@ TEST(PoolStress, ManyPromisesSetByManyThreads) {
 
 TEST(PoolStress, WaitersTakeTheirHooksBackWhileCallbacksGo) {
     thread_pool pool(2);
-    for (int i = rounds(5000); i > 0; --i) {
+    for (rounds all(5000); const int i = all.next();) {
         promise<int> first, second;
         std::vector<future<int>> futures{first.get_future(), second.get_future()};
         for (auto& f : futures) {
@@ -207,7 +225,7 @@ TEST(PoolStress, WaitersTakeTheirHooksBackWhileCallbacksGo) {
 TEST(PoolStress, MapsAreDroppedAnywhere) {
     thread_pool pool(3);
     std::atomic<int> ran{0};
-    for (int i = rounds(2000); i > 0; --i) {
+    for (rounds all(2000); const int i = all.next();) {
         auto results = pool.map(
             {.chunk_size = static_cast<std::size_t>(i % 4),
              .buffer_size = static_cast<std::size_t>(i % 5) * 3},
