@@ -159,8 +159,7 @@ private:
             } catch (const cancelled_error&) {
                 throw; // somebody wants this to end
             } catch (...) {
-                if (!pauses.another_attempt())
-                    throw;
+                if (!pauses.another_attempt()) throw;
             }
         }
     }

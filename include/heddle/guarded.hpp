@@ -36,6 +36,7 @@ concept shared_mutex = requires(Mutex& m) {
 template <class T, class Lock>
 class [[nodiscard]] locked {
 public:
+    /// For `guarded`: access to `value` for as long as `lock` is held.
     locked(T& value, Lock&& lock) noexcept : value_(&value), lock_(std::move(lock)) {}
 
     T& operator*() const noexcept HEDDLE_LIFETIMEBOUND { return *value_; }
@@ -133,6 +134,7 @@ private:
     T value_;
 };
 
+/// `guarded g(value)` guards a copy of the value with a `std::mutex`.
 template <class T>
 guarded(T) -> guarded<T>;
 

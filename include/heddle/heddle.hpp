@@ -1,19 +1,26 @@
 /// Everything public at once. A program that cares for its compile time includes what it uses.
 #pragma once
 
+#include <heddle/barrier.hpp>
 #include <heddle/error.hpp>
+#include <heddle/event.hpp>
 #include <heddle/executor.hpp>
 #include <heddle/failure.hpp>
 #include <heddle/functional.hpp>
 #include <heddle/future.hpp>
 #include <heddle/guarded.hpp>
+#include <heddle/join.hpp>
+#include <heddle/local.hpp>
 #include <heddle/map.hpp>
 #include <heddle/outcome.hpp>
 #include <heddle/print.hpp>
 #include <heddle/progress.hpp>
+#include <heddle/promise.hpp>
 #include <heddle/queue.hpp>
+#include <heddle/semaphore.hpp>
 #include <heddle/sync.hpp>
 #include <heddle/thread.hpp>
 #include <heddle/thread_pool.hpp>
 #include <heddle/time.hpp>
 #include <heddle/version.hpp>
+#include <heddle/wait.hpp>

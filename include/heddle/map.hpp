@@ -1,7 +1,7 @@
 /// `map_results<R>`: what `map`, `map_unordered` and `starmap` return, lazily and in order.
 #pragma once
 
-#include <heddle/detail/map_engine.hpp>
+#include <heddle/detail/map_source.hpp>
 
 #include <cstddef>
 #include <iterator>
@@ -23,8 +23,9 @@ namespace heddle {
 /// Example:
 ///     for (const page& p : pool.map({.buffer_size = 100}, fetch, urls)) store(p);
 ///
-/// Thread safety: one thread at a time. Lifetime: a range given as an lvalue must outlive the
-/// results and the items that are running when they are dropped; an rvalue is moved in.
+/// Thread safety: one thread at a time. Lifetime: the executor must live until all inputs are
+/// taken, which without `buffer_size` is when `map` returns; a range given as an lvalue must
+/// outlive the results and the items that are running when they are dropped; an rvalue is moved in.
 template <class R>
 class map_results {
 public:

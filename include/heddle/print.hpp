@@ -84,10 +84,8 @@ void print(const Args&... args) {
         line += ' ';
     };
     (add(args), ...);
-    if constexpr (sizeof...(Args) != 0)
-        line.back() = '\n';
-    else
-        line = '\n';
+    if constexpr (sizeof...(Args) != 0) line.back() = '\n';
+    else line = '\n';
     detail::write_line(line);
 }
 

@@ -5,7 +5,8 @@
 
 #include <concepts>
 #include <exception>
-#include <thread>
+#include <memory>
+#include <stdexcept>
 #include <utility>
 
 namespace heddle {
@@ -19,6 +20,38 @@ phase begin_setting(task* t);
 void drop_promise(task& t) noexcept;
 /// pending → running: true; cancelled: false; else throws invalid_state_error.
 bool set_running(task* t);
+
+/// Something to be called once, on a thread of its own.
+struct detached_call {
+    virtual ~detached_call() = default;
+    virtual void run() noexcept = 0;
+};
+/// Throws std::system_error if no thread can be started; the call is destroyed then.
+void start_detached(std::unique_ptr<detached_call> call);
+
+/// Waits for a standard future and passes its result on.
+template <class StdFuture, class T>
+struct forwarding final : detached_call {
+    forwarding(StdFuture&& f, promise<T>&& p) : from(std::move(f)), to(std::move(p)) {}
+    void run() noexcept override {
+        try {
+            if constexpr (std::is_void_v<T>) {
+                from.get();
+                to.set_value();
+            } else {
+                to.set_value(from.get());
+            }
+        } catch (...) {
+            try {
+                to.set_exception(std::current_exception());
+            } catch (const invalid_state_error&) {
+                // Cancelled through the new handle meanwhile: nobody wants the result.
+            }
+        }
+    }
+    StdFuture from;
+    promise<T> to;
+};
 
 } // namespace detail
 
@@ -146,29 +179,11 @@ template <class StdFuture>
     if (!given.valid()) throw invalid_state_error("from_std: the given future is empty");
     promise<value> p;
     future<value> made = p.get_future();
-    auto forward = [](StdFuture& f, promise<value>& to) noexcept {
-        try {
-            if constexpr (std::is_void_v<value>) {
-                f.get();
-                to.set_value();
-            } else {
-                to.set_value(f.get());
-            }
-        } catch (...) {
-            try {
-                to.set_exception(std::current_exception());
-            } catch (const invalid_state_error&) {
-                // Cancelled through the new handle meanwhile: nobody wants the result.
-            }
-        }
-    };
-    if (given.wait_for(duration(0)) == decltype(given.wait_for(duration(0))){}) {
-        forward(given, p);
-    } else {
-        std::thread([f = std::move(given), p = std::move(p), forward]() mutable {
-            forward(f, p);
-        }).detach();
-    }
+    auto call =
+        std::make_unique<detail::forwarding<StdFuture, value>>(std::move(given), std::move(p));
+    using status = decltype(call->from.wait_for(duration(0)));
+    if (call->from.wait_for(duration(0)) == status{}) call->run(); // `ready` is the first value
+    else detail::start_detached(std::move(call));
     return made;
 }
 

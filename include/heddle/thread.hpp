@@ -136,9 +136,11 @@ private:
     std::unique_ptr<detail::thread_handle> handle_;
 };
 
+/// `thread t(f, args...)` is a `thread` of what the call returns.
 template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, thread_options>)
 thread(F&&, Args&&...) -> thread<detail::call_result_t<F, Args...>>;
+/// The same with options.
 template <class F, class... Args>
 thread(thread_options, F&&, Args&&...) -> thread<detail::call_result_t<F, Args...>>;
 

@@ -4,6 +4,8 @@
 
 #include <heddle/detail/task.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <span>
 
 namespace heddle::detail {
@@ -24,12 +26,26 @@ protected:
     ~host() = default;
 };
 
+/// Learns whether spinning pays, from whether it did: it never does where the thread that is
+/// waited for needs the same core. After four misses in a row only every 16th wait spins.
+class spin_habit {
+public:
+    bool worthwhile() noexcept { return misses_ < most || ++skipped_ % 16 == 0; }
+    void note(bool paid) noexcept { misses_ = paid ? 0 : std::min(misses_ + 1, most); }
+
+private:
+    static constexpr int most = 4;
+    int misses_ = 0;
+    std::uint32_t skipped_ = 0;
+};
+
 /// One a thread; used by that thread only, except that its address identifies the thread.
 struct context {
     task* current = nullptr; ///< the innermost task that the thread is running
     class host* host = nullptr;
     const void* executor = nullptr; ///< the pool that `host` works for
     bool woke_a_worker = false;     ///< the last submit had to wake a worker: do not spin for it
+    spin_habit spinning;            ///< while it waits for results
     int firing = 0;                 ///< depth of completions that complete others [Chains]
     task* deferred_first = nullptr;
     task* deferred_last = nullptr;

@@ -3,6 +3,8 @@
 #include <heddle/failure.hpp>
 #include <heddle/promise.hpp>
 
+#include <thread>
+
 namespace heddle::detail {
 
 std::exception_ptr failure_of(task& done) {
@@ -69,6 +71,10 @@ void posted_task::operator()() {
     task* const t = std::exchange(task_, nullptr);
     if (t->start()) execute(*t, true);
     else t->drop_owner();
+}
+
+void start_detached(std::unique_ptr<detached_call> call) {
+    std::thread([call = std::move(call)] { call->run(); }).detach();
 }
 
 // --- promise -----------------------------------------------------------------------------------

@@ -149,25 +149,34 @@ void task::let_go(std::uint32_t holder) noexcept {
     if (handles_of(old) == 0 && (old & held_bits) == holder) destroy();
 }
 
+void task::await_release() const noexcept {
+    // acquire: pairs with the release in drop_owner() and finish().
+    while (state_.load(std::memory_order_acquire) & held_bits) sched_yield();
+}
+
 void task::destroy() noexcept {
     // relaxed: the caller has synchronised with everybody who held the task. [Last]
     const std::uint32_t s = state_.load(std::memory_order_relaxed);
-    if (phase_of(s) == phase::failed && !(s & looked_bit)) {
-        failure_info lost;
-        if (const task_info* i = info()) {
-            lost.where = i->where;
-            try {
-                lost.task_name = i->name;
-            } catch (...) {
-                // Without memory for the name, report without it.
-            }
-        }
-        lost.address = address();
-        lost.exception = operations_->failure(*this);
-        report_failure(lost);
-    }
+    if (phase_of(s) == phase::failed && !(s & looked_bit)) report_unseen();
     delete info();
     operations_->destroy(*this);
+}
+
+void task::report_unseen() noexcept {
+    // relaxed: so that it is told once; see destroy().
+    if (state_.fetch_or(looked_bit, std::memory_order_relaxed) & looked_bit) return;
+    failure_info lost;
+    if (const task_info* i = info()) {
+        lost.where = i->where;
+        try {
+            lost.task_name = i->name;
+        } catch (const std::bad_alloc&) {
+            // Without memory for the name, report without it.
+        }
+    }
+    lost.address = address();
+    lost.exception = operations_->failure(*this);
+    report_failure(lost);
 }
 
 void task::discard() noexcept {

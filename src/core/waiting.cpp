@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include <algorithm>
 #include <bit>
@@ -38,20 +39,30 @@ blocking_section::~blocking_section() {
     if (in_graph_) leave_wait_graph(here);
 }
 
-bool spin_until_done(const task& t) noexcept {
-    if (t.done()) return true;
+namespace {
+
+/// Spins for 2 µs at most; true as soon as `arrived()` is. Never yields: where other threads
+/// compete for the core, a yield costs their whole time slice, and sleeping only what it takes to
+/// wake up.
+template <class Arrived>
+bool spin_until(Arrived arrived) noexcept {
+    context& here = this_thread;
     // A worker that had to be woken needs 30 µs and more: sleeping lets it have this core.
-    if (std::exchange(this_thread.woke_a_worker, false) || !spinning_helps()) return false;
-    for (int i = 0; i < 100; ++i) {
+    if (std::exchange(here.woke_a_worker, false) || !spinning_helps()) return false;
+    if (!here.spinning.worthwhile()) return false;
+    bool paid = false;
+    for (int i = 0; i < 100 && !paid; ++i) {
         pause();
-        if (t.done()) return true;
+        paid = arrived();
     }
-    // Whoever runs the task may need this very core, so give it away before going to sleep.
-    for (int i = 0; i < 8; ++i) {
-        sched_yield();
-        if (t.done()) return true;
-    }
-    return false;
+    here.spinning.note(paid);
+    return paid;
+}
+
+} // namespace
+
+bool spin_until_done(const task& t) noexcept {
+    return t.done() || spin_until([&] { return t.done(); });
 }
 
 constinit std::atomic<int> forks_survived{0};
@@ -169,6 +180,23 @@ void task::wait_alone() {
     context& here = this_thread;
     if (here.host && here.host->run_alone(*this)) return;
     wait(deadline::never());
+}
+
+bool wait_for_batch(task& front, task& later, duration at_most, deadline limit) {
+    // A worker must not sleep with a limit where it could run the task itself.
+    if (!this_thread.host && &later != &front && !front.done()) {
+        later.wait({std::min(deadline::after(at_most).ns, limit.ns)});
+    }
+    return front.wait(limit);
+}
+
+void nap_until_nonzero(const std::atomic<std::int64_t>& word) noexcept {
+    // Real time on purpose: what is waited for is work, not a clock.
+    const timespec nap{0, 20'000};
+    // relaxed: a hint, both for us and for the caller.
+    for (int i = 0; i < 4 && word.load(std::memory_order_relaxed) == 0; ++i) {
+        nanosleep(&nap, nullptr);
+    }
 }
 
 // --- several -----------------------------------------------------------------------------------
@@ -357,13 +385,8 @@ bool completion_queue::help() {
 }
 
 void completion_queue::sleep(deadline limit, bool all) {
-    if (spinning_helps() && !std::exchange(this_thread.woke_a_worker, false)) {
-        for (int i = 0; i < 108; ++i) {
-            if (arrived_.load(std::memory_order_relaxed)) return; // a hint, as in pop()
-            if (i < 100) pause();
-            else sched_yield();
-        }
-    }
+    // relaxed: a hint, as in pop().
+    if (spin_until([&] { return arrived_.load(std::memory_order_relaxed) != nullptr; })) return;
     if (next_to_help_ == 0) {
         for (const task* t : tasks_) {
             if (t) require_reachable(*t);

@@ -67,7 +67,7 @@ private:
     };
 
 public:
-    static constexpr std::size_t block_bytes = 8192, block_alignment = 4096;
+    static constexpr std::size_t block_bytes = 16384, block_alignment = 4096;
     static constexpr std::uint32_t block_slots = (block_bytes - 64) / sizeof(slot);
     struct alignas(block_alignment) block {
         std::array<slot, block_slots> slots;

@@ -138,6 +138,13 @@ public:
     /// The thread's whole life; `searching` if it was started to search for work.
     void main(bool searching);
     void push(task& t);
+    /// For join(): a task on the stack, which is not counted unless it is stolen.
+    void fork(task& t);
+    bool unfork(task& t) noexcept {
+        if (deque_.pop_if(&t)) return true;
+        count_push(); // so that the thief's start is balanced
+        return false;
+    }
 
     bool run_if_pending(task& t) override;
     bool run_alone(task& t) override;
@@ -154,6 +161,10 @@ private:
     bool sleep(pool::lock_type lock);
     void park() noexcept;
     void run(work& item);
+    void count_push() noexcept {
+        // relaxed: as in count_start().
+        pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
     void count_start() noexcept {
         // relaxed: one writer; a count, no data depends on it.
         started_.store(started_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -167,6 +178,7 @@ private:
     worker* next_sleeper_ = nullptr;
     bool asleep_ = false; ///< in pool::sleepers_; guarded by pool::mutex_
     std::uint32_t ticks_ = 0;
+    spin_habit spinning_; ///< while it looks for work
     const char* stack_limit_ = nullptr;
     /// Protocol [Parking]: 0 while asleep, 1 once woken; set by whoever takes the worker out of
     /// pool::sleepers_.

@@ -3,8 +3,6 @@
 /// priority.
 #include "pool.hpp"
 
-#include <sched.h>
-
 namespace heddle::detail {
 
 work worker::find() {
@@ -28,19 +26,18 @@ work worker::find() {
 
 work worker::search() {
     if (work item = find()) return item;
-    if (!spinning_helps()) return {};
-    // Work often follows work within microseconds, and waking a sleeper costs tens of them. But
-    // whoever is about to submit may need this core, so the spinning soon turns into yielding.
+    if (!spinning_helps() || !spinning_.worthwhile()) return {};
+    // Work often follows work within microseconds, and waking a sleeper costs tens of them. No
+    // yielding: it could take milliseconds, while submitters rely on this search.
     for (int round = 0; round < 60; ++round) {
-        if (round < 30) {
-            for (int i = 0; i < 8; ++i) pause();
-        } else {
-            sched_yield();
-        }
-        if (pool_.work_visible()) {
-            if (work item = find()) return item;
+        for (int i = 0; i < 8; ++i) pause();
+        if (!pool_.work_visible()) continue;
+        if (work item = find()) {
+            spinning_.note(true);
+            return item;
         }
     }
+    spinning_.note(false);
     return {};
 }
 

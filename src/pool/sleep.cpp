@@ -50,6 +50,7 @@ void pool::update_hints() noexcept {
     if (wakeable_.load(std::memory_order_relaxed) != wakeable) {
         wakeable_.store(wakeable, std::memory_order_seq_cst);
     }
+    // relaxed: as above.
     if (surplus_.load(std::memory_order_relaxed) != surplus) {
         surplus_.store(surplus, std::memory_order_relaxed); // a hint
     }

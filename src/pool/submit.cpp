@@ -105,6 +105,7 @@ std::size_t pool::pending_count() const noexcept {
         cancelled_.load(std::memory_order_relaxed) + ended_unrun_.load(std::memory_order_relaxed);
     std::uint64_t entered = 0;
     std::lock_guard lock(mutex_);
+    // relaxed: as above.
     for (const auto& w : workers_) left += w->started_.load(std::memory_order_relaxed);
     for (const auto& w : workers_) entered += w->pushed_.load(std::memory_order_relaxed);
     entered += pushed_outside_;

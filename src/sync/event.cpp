@@ -33,15 +33,18 @@ bool event::wait_until(detail::deadline limit) noexcept {
     };
     while (!released()) {
         if (limit.passed()) {
+            // acquire: as above.
             seen = word_.load(std::memory_order_acquire);
             return released();
         }
+        // acquire: as above.
         if (!(seen & waited_bit) &&
             !word_.compare_exchange_weak(
                 seen, seen | waited_bit, std::memory_order_acquire, std::memory_order_acquire)) {
             continue;
         }
         detail::futex_wait(word_, seen | waited_bit, limit);
+        // acquire: as above.
         seen = word_.load(std::memory_order_acquire);
     }
     return true;

@@ -31,15 +31,13 @@ double random_share() {
 void sleep_until(deadline limit) noexcept {
     // Nobody knows this word, so only the deadline ends the sleep.
     std::atomic<std::uint32_t> word{0};
-    while (!limit.passed())
-        futex_wait(word, 0, limit);
+    while (!limit.passed()) futex_wait(word, 0, limit);
 }
 
 } // namespace
 
 void check(const retry_options& options) {
-    if (options.attempts < 1)
-        refuse("attempts", std::to_string(options.attempts), "at least 1");
+    if (options.attempts < 1) refuse("attempts", std::to_string(options.attempts), "at least 1");
     check_not_negative("backoff", options.backoff);
     check_not_negative("max_backoff", options.max_backoff);
     if (!(options.jitter >= 0 && options.jitter <= 1)) { // also if it is not a number
@@ -53,8 +51,7 @@ retry_pauses::retry_pauses(const retry_options& options) noexcept
       next_(std::min(options.backoff, options.max_backoff)) {}
 
 bool retry_pauses::another_attempt() noexcept {
-    if (attempt_ == options_.attempts)
-        return false;
+    if (attempt_ == options_.attempts) return false;
     ++attempt_;
     duration pause = next_;
     if (options_.jitter > 0) {
@@ -63,8 +60,7 @@ bool retry_pauses::another_attempt() noexcept {
     }
     next_ = next_ > options_.max_backoff / 2 ? options_.max_backoff : next_ * 2;
     const deadline end = deadline::after(pause);
-    if (!limit_.is_never() && (limit_.passed() || end.ns >= limit_.ns))
-        return false;
+    if (!limit_.is_never() && (limit_.passed() || end.ns >= limit_.ns)) return false;
     sleep_until(end);
     return true;
 }

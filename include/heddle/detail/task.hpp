@@ -94,14 +94,21 @@ public:
     void drop_handle() noexcept {
         // acquire: pairs with every release of the others who let go before us.
         const std::uint32_t seen = state_.load(std::memory_order_acquire);
-        if (handles_of(seen) == 1 && !(seen & held_bits)) {
-            destroy(); // nobody else can reach the task, so no read-modify-write is needed
-            return;
+        if (handles_of(seen) == 1) {
+            if (!(seen & held_bits)) {
+                destroy(); // nobody else can reach the task, so no read-modify-write is needed
+                return;
+            }
+            // The executor is about to let go, but nobody can look any more: tell it now, not then.
+            if (phase_of(seen) == phase::failed && !(seen & looked_bit)) report_unseen();
         }
         // acq_rel: our use of the result comes before the destruction by whoever is last.
         const std::uint32_t old = state_.fetch_sub(one_handle, std::memory_order_acq_rel);
         if (handles_of(old) == 1 && !(old & held_bits)) destroy();
     }
+    /// Waits (a few instructions) until the executor of a done task has let go of it: after that
+    /// the caller's handle is all that is left, and the task may live on the caller's stack.
+    void await_release() const noexcept;
     /// The executor (or promise) lets go of a task that it did not finish itself.
     void drop_owner() noexcept;
 
@@ -187,6 +194,7 @@ private:
     }
 
     void destroy() noexcept;
+    void report_unseen() noexcept;
     void lock_hooks() noexcept;
     void unlock_hooks() noexcept;
     void fire_hooks() noexcept;

@@ -13,6 +13,14 @@ namespace heddle::detail {
 /// Removes repeated tasks, keeping the first of each in order. O(n).
 void unique_tasks(std::vector<task*>& tasks);
 
+/// Waits for `front`; true if it is done before `limit`. If it has to sleep, it does so until
+/// `later` is done as well, but not longer than `at_most`: a consumer that is faster than the
+/// workers is then woken once for the tasks between the two, and not once for each.
+bool wait_for_batch(task& front, task& later, duration at_most, deadline limit);
+
+/// Sleeps until `word` is set, but not longer than some 0.3 ms.
+void nap_until_nonzero(const std::atomic<std::int64_t>& word) noexcept;
+
 /// Gives the tasks of a set one by one as they finish. O(1) for each completion, one wake-up for
 /// a whole burst; the protocol is in src/core/README.md [Completions].
 ///
