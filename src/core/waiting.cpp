@@ -282,7 +282,8 @@ completion_queue::entry* completion_queue::asleep() noexcept {
     return reinterpret_cast<entry*>(std::uintptr_t{1}); // no entry has an odd address
 }
 
-completion_queue::completion_queue(std::span<task* const> tasks) {
+// Delegates, so that the destructor takes back what was registered if an add() throws.
+completion_queue::completion_queue(std::span<task* const> tasks) : completion_queue() {
     tasks_.reserve(tasks.size());
     free_.reserve(tasks.size());
     for (task* t : tasks) add(*t);
