@@ -1,7 +1,7 @@
 /// `map_results<R>`: what `map`, `map_unordered` and `starmap` return, lazily and in order.
 #pragma once
 
-#include <heddle/detail/map_engine.hpp>
+#include <heddle/detail/map_source.hpp>
 
 #include <cstddef>
 #include <iterator>

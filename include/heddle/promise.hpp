@@ -41,12 +41,11 @@ struct forwarding final : detached_call {
             } else {
                 to.set_value(from.get());
             }
-        } catch (const invalid_state_error&) {
-            // Cancelled through the new handle meanwhile: nobody wants the result.
         } catch (...) {
             try {
                 to.set_exception(std::current_exception());
-            } catch (const invalid_state_error&) { // as above
+            } catch (const invalid_state_error&) {
+                // Cancelled through the new handle meanwhile: nobody wants the result.
             }
         }
     }

@@ -37,9 +37,13 @@ struct thread_pool_options {
     on_full when_full = on_full::block;
 };
 
+class thread_pool;
+
 namespace detail {
 
 class pool;
+/// The engine behind a pool, for the parts of Heddle that need more than its public members.
+pool& engine_of(thread_pool& of) noexcept;
 
 /// Hands a task over to the pool, or throws and frees it.
 void enqueue(pool& to, task& t);
@@ -240,6 +244,7 @@ public:
     std::size_t pending_count() const noexcept;
 
 private:
+    friend detail::pool& detail::engine_of(thread_pool&) noexcept;
     std::shared_ptr<detail::pool> pool_;
 };
 

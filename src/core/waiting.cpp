@@ -73,11 +73,11 @@ void watch_forks() {
 }
 
 void require_reachable(const task& t) {
-    if (t.current() != phase::pending) return;
-    const task_owner* const queue = t.owner();
-    if (queue && queue->gone_after_fork()) {
+    if (t.queued_after() < 0 || t.done()) return;
+    // relaxed: see forks_survived. The owner is not asked, since it may be gone by now.
+    if (t.queued_after() != forks_survived.load(std::memory_order_relaxed)) {
         throw forked_error("task " + t.describe() +
-                           " was queued in the parent process and will never run in this forked "
+                           " was queued in the parent process and will never end in this forked "
                            "child; create the pool after fork()");
     }
 }
@@ -289,15 +289,19 @@ completion_queue::completion_queue(std::span<task* const> tasks) {
 }
 
 std::size_t completion_queue::add(task& t) {
-    const bool reused = !free_.empty();
-    if (!reused) {
+    std::size_t index = tasks_.size();
+    if (free_.empty()) {
+        // Room first, by doubling, and what can be undone last. `free_` is filled by pop(), which
+        // must not fail.
+        if (index == tasks_.capacity()) tasks_.reserve(2 * index + 8);
+        free_.reserve(tasks_.capacity());
         entries_.emplace_back();
-        entries_.back().index = tasks_.size();
+        entries_.back().index = index;
         tasks_.push_back(nullptr);
-        free_.reserve(tasks_.size()); // so that pop() cannot fail
+    } else {
+        index = free_.back();
+        free_.pop_back();
     }
-    const std::size_t index = reused ? free_.back() : tasks_.size() - 1;
-    if (reused) free_.pop_back();
     tasks_[index] = &t;
     next_to_help_ = std::min(next_to_help_, index);
     entry& e = entries_[index];

@@ -2,10 +2,12 @@
 #include "pool.hpp"
 
 #include <heddle/error.hpp>
+#include <heddle/failure.hpp>
 
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <stdexcept>
 #include <system_error>
 
@@ -64,17 +66,23 @@ std::shared_ptr<pool> pool::start(thread_pool_options options) {
         }
         try {
             made->add_thread(false);
-        } catch (const std::system_error& e) {
+        } catch (const std::exception& e) { // no thread, or no memory for one
             std::unique_lock lock(made->mutex_);
             --made->awake_;
             made->update_hints();
             lock.unlock();
             if (i == 0) throw;
-            const std::string note =
-                "heddle: pool \"" + made->options_.name + "\" runs with " + std::to_string(i) +
-                " of " + std::to_string(made->max_workers_) +
-                " workers: no more threads can be started (" + e.what() + ")\n";
-            [[maybe_unused]] const auto written = write(STDERR_FILENO, note.data(), note.size());
+            char note[256]; // no string: memory may be what is short
+            const int length = std::snprintf(note,
+                                             sizeof note,
+                                             "heddle: pool \"%.40s\" runs with %d of %d workers: "
+                                             "no more threads can be started (%.100s)\n",
+                                             made->options_.name.c_str(),
+                                             i,
+                                             made->max_workers_,
+                                             e.what());
+            [[maybe_unused]] const auto written =
+                write(STDERR_FILENO, note, static_cast<std::size_t>(length));
             break;
         }
         made->started_with_ = i + 1;
@@ -96,7 +104,10 @@ void pool::add_thread(bool searching) {
         thread = std::thread([self = shared_from_this(), w, searching] {
             struct at_exit { // also when pthread_exit unwinds the thread
                 pool& of;
-                ~at_exit() { of.thread_ended(); }
+                ~at_exit() {
+                    this_thread.host = nullptr; // destructors of thread-locals are still to come
+                    of.thread_ended();
+                }
             } end{*self};
             w->main(searching);
         });
@@ -145,6 +156,10 @@ void pool::fail_broken(work& item) noexcept {
     if (!item.whole) {
         // relaxed: a count.
         ended_unrun_.fetch_add(1, std::memory_order_relaxed);
+        report_failure({.task_name = {},
+                        .where = {},
+                        .address = item.call.address,
+                        .exception = std::make_exception_ptr(broken_thread_pool_error(broken_))});
         return;
     }
     const bool counts = item.whole->current() == phase::pending;

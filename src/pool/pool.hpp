@@ -47,7 +47,7 @@ public:
     }
 
     void cancelled_while_queued() noexcept override;
-    bool gone_after_fork() const noexcept override {
+    bool gone_after_fork() const noexcept {
         // relaxed: see forks_survived.
         return forks_survived.load(std::memory_order_relaxed) != born_in_;
     }
@@ -58,7 +58,10 @@ private:
     explicit pool(thread_pool_options options);
 
     // Submitting (submit.cpp).
-    void require_open() const; // with mutex_ held, or by an own thread
+    void require_open() const; // with mutex_ held
+    /// The worker that calls, if it is ours. Null in the destructors of a worker's thread-locals,
+    /// when it runs nothing any more.
+    worker* own_worker() const noexcept;
     void push_outside(const work& item);
     void push_ranked(task& t);
     bool make_room(task& t);
@@ -135,6 +138,13 @@ public:
     /// The thread's whole life; `searching` if it was started to search for work.
     void main(bool searching);
     void push(task& t);
+    /// For join(): a task on the stack, which is not counted unless it is stolen.
+    void fork(task& t);
+    bool unfork(task& t) noexcept {
+        if (deque_.pop_if(&t)) return true;
+        count_push(); // so that the thief's start is balanced
+        return false;
+    }
 
     bool run_if_pending(task& t) override;
     bool run_alone(task& t) override;
@@ -151,6 +161,10 @@ private:
     bool sleep(pool::lock_type lock);
     void park() noexcept;
     void run(work& item);
+    void count_push() noexcept {
+        // relaxed: as in count_start().
+        pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
     void count_start() noexcept {
         // relaxed: one writer; a count, no data depends on it.
         started_.store(started_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -8,7 +8,11 @@ namespace heddle::detail {
 
 void pool::require_open() const {
     if (!broken_.empty()) throw broken_thread_pool_error(broken_);
-    if (shut_down_ && !is_own_thread()) throw shutdown_error();
+    if (finished_ || (shut_down_ && !is_own_thread())) throw shutdown_error();
+}
+
+worker* pool::own_worker() const noexcept {
+    return is_own_thread() ? static_cast<worker*>(this_thread.host) : nullptr;
 }
 
 void pool::enqueue(task& t) {
@@ -17,11 +21,11 @@ void pool::enqueue(task& t) {
                            "\" was created before fork() and has no threads in this child; create "
                            "a pool of its own in the child");
     }
-    t.set_owner(this);
+    t.set_owner(this, born_in_);
     if (room_ && !make_room(t)) return; // it has been run here
     try {
         if (t.priority() != 0) push_ranked(t);
-        else if (is_own_thread()) static_cast<worker*>(this_thread.host)->push(t);
+        else if (worker* const own = own_worker()) own->push(t);
         else push_outside({.whole = &t});
     } catch (...) {
         if (room_) room_->leave();

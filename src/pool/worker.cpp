@@ -73,9 +73,12 @@ void worker::run(work& item) {
 }
 
 void worker::push(task& t) {
+    fork(t);
+    count_push();
+}
+
+void worker::fork(task& t) {
     deque_.push(&t);
-    // relaxed: one writer; a count.
-    pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     light_barrier(); // [Nested]
     if (!load_light(pool_.wakeable_)) return;
     pool::wake_up chosen{};
@@ -84,6 +87,16 @@ void worker::push(task& t) {
         chosen = pool_.choose_wake_up();
     }
     pool_.carry_out(chosen);
+}
+
+bool fork(pool& of, task& t) {
+    if (!of.is_own_thread()) return false;
+    static_cast<worker*>(this_thread.host)->fork(t);
+    return true;
+}
+
+bool unfork(pool&, task& t) noexcept {
+    return static_cast<worker*>(this_thread.host)->unfork(t);
 }
 
 bool worker::stack_is_deep() const noexcept {

@@ -42,8 +42,6 @@ class task_owner {
 public:
     /// Tells that a queued task was cancelled; it is still in the queue, and will be dropped there.
     virtual void cancelled_while_queued() noexcept = 0;
-    /// True in a forked child, where nobody will ever run the task.
-    virtual bool gone_after_fork() const noexcept = 0;
 
 protected:
     ~task_owner() = default;
@@ -96,14 +94,21 @@ public:
     void drop_handle() noexcept {
         // acquire: pairs with every release of the others who let go before us.
         const std::uint32_t seen = state_.load(std::memory_order_acquire);
-        if (handles_of(seen) == 1 && !(seen & owned_bit)) {
-            destroy(); // nobody else can reach the task, so no read-modify-write is needed
-            return;
+        if (handles_of(seen) == 1) {
+            if (!(seen & held_bits)) {
+                destroy(); // nobody else can reach the task, so no read-modify-write is needed
+                return;
+            }
+            // The executor is about to let go, but nobody can look any more: tell it now, not then.
+            if (phase_of(seen) == phase::failed && !(seen & looked_bit)) report_unseen();
         }
         // acq_rel: our use of the result comes before the destruction by whoever is last.
         const std::uint32_t old = state_.fetch_sub(one_handle, std::memory_order_acq_rel);
-        if (handles_of(old) == 1 && !(old & owned_bit)) destroy();
+        if (handles_of(old) == 1 && !(old & held_bits)) destroy();
     }
+    /// Waits (a few instructions) until the executor of a done task has let go of it: after that
+    /// the caller's handle is all that is left, and the task may live on the caller's stack.
+    void await_release() const noexcept;
     /// The executor (or promise) lets go of a task that it did not finish itself.
     void drop_owner() noexcept;
 
@@ -155,10 +160,14 @@ public:
     /// The task's name, or the place where it was submitted.
     std::string describe() const;
 
-    void set_owner(task_owner* owner) noexcept {
+    /// Notes who queues the task, and after how many forks of the process.
+    void set_owner(task_owner* owner, int forks) noexcept {
+        queued_after_ = forks;
         // relaxed: written before the task is queued, which publishes it.
         place_.store(reinterpret_cast<std::uintptr_t>(owner), std::memory_order_relaxed);
     }
+    /// After how many forks an executor queued the task; negative if none did.
+    int queued_after() const noexcept { return queued_after_; }
     /// The owner of a pending task; null once it runs.
     task_owner* owner() const noexcept;
     /// The thread that runs the task, or null.
@@ -174,7 +183,8 @@ protected:
 
 private:
     static constexpr std::uint32_t phase_mask = 7, hooked_bit = 8, locked_bit = 16, looked_bit = 32,
-                                   owned_bit = 64;
+                                   owned_bit = 64, deferred_bit = 128,
+                                   held_bits = owned_bit | deferred_bit;
     static constexpr std::uintptr_t info_tag = std::uintptr_t{1} << 63;
 
     static phase phase_of(std::uint32_t s) noexcept { return static_cast<phase>(s & phase_mask); }
@@ -184,20 +194,25 @@ private:
     }
 
     void destroy() noexcept;
+    void report_unseen() noexcept;
     void lock_hooks() noexcept;
     void unlock_hooks() noexcept;
     void fire_hooks() noexcept;
-    static void fire_all(task& first) noexcept;
+    void defer() noexcept;
+    static void fire_all(hook* callbacks, task& first) noexcept;
+    void let_go(std::uint32_t holder) noexcept;
 
     const operations* operations_;
     /// Protocol "state word" (src/core/README.md): bits 0-2 the phase, 3 hooks are registered,
     /// 4 the hook list is being changed, 5 somebody looked at the failure, 6 the executor or
-    /// promise holds the object, 8-31 the number of handles.
+    /// promise holds the object, 7 its callbacks were put off and hold it, 8-31 the number of
+    /// handles.
     std::atomic<std::uint32_t> state_;
-    std::uint32_t reserved_ = 0;
+    int queued_after_ = -1; ///< see queued_after(); written before the task is queued
     hook* hooks_ = nullptr; ///< newest first; guarded by locked_bit
-    /// Protocol: the owner while pending; the runner's context, tagged with 1, while running; a
-    /// link between tasks whose hooks are still to be fired, once done. [Chains]
+    /// Protocol: the owner while pending, 0 once it knows of a cancellation; the runner's context,
+    /// tagged with 1, while running; a link between tasks whose callbacks were put off, tagged with
+    /// 2, once done. [Chains]
     std::atomic<std::uintptr_t> place_{0};
     std::uintptr_t origin_ = 0;
 };
