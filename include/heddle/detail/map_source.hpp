@@ -230,8 +230,8 @@ private:
     std::shared_ptr<shared> shared_;
     std::tuple<std::ranges::iterator_t<Views>...> at_;
     bool past_first_ = false;
-    static constexpr int measured_items = 64;
-    int submitted_count_ = 0;
+    static constexpr std::size_t measured_items = 64;
+    std::size_t submitted_count_ = 0;
 };
 
 } // namespace heddle::detail
