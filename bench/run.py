@@ -272,7 +272,8 @@ def draw(lines, about, target):
         for e in lines:
             if e["unit"] == "ns" and e.get("median", 0) > 0 and e["best_peer"]:
                 best, naive = e["peers"][e["best_peer"]], e["peers"].get("naive", "NaN")
-                data.write(f"\"{e['text']}\" {e['median']} {best} {naive}\n")
+                name = e["question"].replace("_", " ")
+                data.write(f"\"{name}\" {e['median']} {best} {naive}\n")
         data.flush()
         subprocess.run(["gnuplot", "-e", f"data='{data.name}'; out='{target}'; "
                         f"about='{about['cores']} cores, {about['processor']}, "
