@@ -10,7 +10,9 @@ set boxwidth 0.9
 set logscale y
 set grid ytics
 set xtics rotate by -30 noenhanced
-set key top left
+set key top right horizontal
+set rmargin 8
+set yrange [1:200000]
 plot data using 2:xtic(1) title "Heddle" linecolor rgb "#2563eb", \
      data using 3 title "best peer" linecolor rgb "#f59e0b", \
      data using 4 title "naive pool" linecolor rgb "#9ca3af"

@@ -118,7 +118,7 @@ int main(int argc, char** argv) {
     bench::add("map_chunked", "serial", measure_serial);
     bench::add("map_chunked", "heddle", [](benchmark::State& state) { measure_heddle(state, 0); });
 #if HEDDLE_BENCH_TBB
-    bench::add("map_chunked", "tbb", measure_tbb);
+    bench::add("map_chunked", "tbb_for", measure_tbb);
 #endif
 #if HEDDLE_BENCH_OPENMP
     bench::add("map_chunked", "openmp", measure_openmp);

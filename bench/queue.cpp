@@ -64,7 +64,7 @@ struct moodycamel_queue {
 
 #if HEDDLE_BENCH_TBB
 struct tbb_queue {
-    static constexpr const char* name = "tbb";
+    static constexpr const char* name = "tbb_queue";
     void put(int i) { queue.push(i); }
     int get() {
         int i = 0;

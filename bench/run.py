@@ -20,7 +20,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = {
     "naive": "naive pool", "asio": "Asio thread_pool", "moodycamel": "moodycamel queue",
     "tbb": "oneTBB enqueue", "tbb_group": "oneTBB task_group", "async": "std::async",
-    "openmp": "OpenMP", "mutex": "std::mutex",
+    "tbb_for": "oneTBB parallel_for", "tbb_queue": "oneTBB queue", "openmp": "OpenMP",
+    "mutex": "std::mutex",
 }
 
 
@@ -166,8 +167,8 @@ def measure(args, build):
             figures[key] = Figure(statistics.median(values), min(values), cpu, len(samples))
         if "futexes" in only:
             if shutil.which("strace"):
-                for who in ["heddle"] + [k for k in PEERS if k not in ("tbb_group", "openmp",
-                                                                      "mutex", "async")]:
+                listed = one_line([path, "--benchmark_list_tests=true"])
+                for who in set(re.findall(r"^futures/(\w+)", listed, re.M)) - {"async"}:
                     calls = count_futexes(path, who)
                     figures["futexes", who, ""] = Figure(calls, calls, 0, 1)
             else:
@@ -271,7 +272,8 @@ def draw(lines, about, target):
         for e in lines:
             if e["unit"] == "ns" and e.get("median", 0) > 0 and e["best_peer"]:
                 best, naive = e["peers"][e["best_peer"]], e["peers"].get("naive", "NaN")
-                data.write(f"\"{e['text']}\" {e['median']} {best} {naive}\n")
+                name = e["question"].replace("_", " ")
+                data.write(f"\"{name}\" {e['median']} {best} {naive}\n")
         data.flush()
         subprocess.run(["gnuplot", "-e", f"data='{data.name}'; out='{target}'; "
                         f"about='{about['cores']} cores, {about['processor']}, "

@@ -82,7 +82,8 @@ public:
         if (state_) detail::drop_promise(*state_);
     }
 
-    /// Returns a handle to the result; may be called many times.
+    /// Returns a handle to the result; may be called many times. What a handle has moved out, as
+    /// an rvalue, is gone for those that are made later.
     /// @throws invalid_state_error  the promise was moved from.
     [[nodiscard]] future<T> get_future() const {
         if (!state_) detail::throw_promise_state(nullptr);

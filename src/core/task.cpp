@@ -154,6 +154,11 @@ void task::await_release() const noexcept {
     while (state_.load(std::memory_order_acquire) & held_bits) sched_yield();
 }
 
+void task::die_of_too_many_handles() noexcept {
+    std::fputs("heddle: over 8 million copies of one future; keep one, and refer to it\n", stderr);
+    std::abort();
+}
+
 void task::destroy() noexcept {
     // relaxed: the caller has synchronised with everybody who held the task. [Last]
     const std::uint32_t s = state_.load(std::memory_order_relaxed);
@@ -367,14 +372,6 @@ void execute_alone(task& t) {
 std::exception_ptr thread_exited_failure(const task& t) noexcept {
     return std::make_exception_ptr(
         broken_executor_error("task " + t.describe() + " ended its thread with pthread_exit"));
-}
-
-void die_of_throwing_destructor(const task& t) noexcept {
-    std::fprintf(stderr,
-                 "heddle: a destructor of the callable or an argument of task %s threw; "
-                 "destructors must not throw\n",
-                 t.describe().c_str());
-    std::abort();
 }
 
 } // namespace heddle::detail

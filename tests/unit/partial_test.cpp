@@ -24,10 +24,8 @@ TEST(Partial, PutsFrozenArgumentsInFront) {
 
 TEST(Partial, FreezesTheValueAtTheCall) {
     std::vector<std::function<int()>> calls;
-    for (int i = 0; i < 100; ++i)
-        calls.push_back(partial([](int n) { return n; }, i));
-    for (int i = 0; i < 100; ++i)
-        EXPECT_EQ(calls[static_cast<std::size_t>(i)](), i);
+    for (int i = 0; i < 100; ++i) calls.push_back(partial([](int n) { return n; }, i));
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(calls[static_cast<std::size_t>(i)](), i);
     std::string text = "before";
     auto p = partial([](const std::string& s) { return s; }, text);
     text = "after";

@@ -44,8 +44,7 @@ std::string written_by(F f) {
     }
     std::string all;
     std::rewind(file);
-    for (int c; (c = std::getc(file)) != EOF;)
-        all += static_cast<char>(c);
+    for (int c; (c = std::getc(file)) != EOF;) all += static_cast<char>(c);
     std::fclose(file);
     return all;
 }
@@ -126,12 +125,10 @@ TEST(Print, NeverTearsALine) {
         std::vector<std::thread> writers;
         for (int t = 0; t < threads; ++t) {
             writers.emplace_back([&, t] {
-                for (int i = 0; i < lines; ++i)
-                    heddle::print(line(t));
+                for (int i = 0; i < lines; ++i) heddle::print(line(t));
             });
         }
-        for (auto& w : writers)
-            w.join();
+        for (auto& w : writers) w.join();
     }
     reader.join();
     ::close(ends[0]);
@@ -154,10 +151,8 @@ TEST(Print, WaitsForAnOutputThatIsNonBlocking) {
         std::vector<char> buffer(8'192);
         while (got < text.size() + 1) {
             const ssize_t n = ::read(ends[0], buffer.data(), buffer.size());
-            if (n > 0)
-                got += static_cast<std::size_t>(n);
-            else
-                std::this_thread::yield();
+            if (n > 0) got += static_cast<std::size_t>(n);
+            else std::this_thread::yield();
         }
     });
     {

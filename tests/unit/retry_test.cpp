@@ -34,15 +34,13 @@ struct flaky {
 template <class F>
 void run(test_clock& clock, int sleeps, F f) {
     std::thread runner(f);
-    for (int i = 0; i < sleeps; ++i)
-        clock.advance_to_next();
+    for (int i = 0; i < sleeps; ++i) clock.advance_to_next();
     runner.join();
 }
 
 std::vector<heddle::duration> pauses(const std::vector<std::int64_t>& calls) {
     std::vector<heddle::duration> all;
-    for (std::size_t i = 1; i < calls.size(); ++i)
-        all.emplace_back(calls[i] - calls[i - 1]);
+    for (std::size_t i = 1; i < calls.size(); ++i) all.emplace_back(calls[i] - calls[i - 1]);
     return all;
 }
 

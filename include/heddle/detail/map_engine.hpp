@@ -4,7 +4,9 @@
 #include <heddle/future.hpp>
 #include <heddle/progress.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>

@@ -176,7 +176,7 @@ private:
     std::size_t chunk_size() const noexcept {
         if (this->options_.chunk_size != 0) return this->options_.chunk_size;
         // Items that take microseconds only are soon known to, if a worker gets to run.
-        if (submitted_count_ == first_look) nap_until_nonzero(shared_->item_ns);
+        if (submitted_count_ == measured_items) nap_until_nonzero(shared_->item_ns);
         const std::int64_t each = item_ns();
         // Worth about 100 µs, so that a task's cost and the wake-ups vanish; but never so many that
         // the workers' shares would be uneven, nor for items of which one might as well be a task.
@@ -194,7 +194,7 @@ private:
     }
 
     void submit_one(arguments&& inputs) {
-        const bool measured = ++submitted_count_ <= 64;
+        const bool measured = ++submitted_count_ <= measured_items;
         auto run = [shared = shared_, in = std::move(inputs), measured]() mutable -> result {
             const stopwatch note(measured ? &shared->item_ns : nullptr);
             return std::apply(
@@ -231,8 +231,8 @@ private:
     std::shared_ptr<shared> shared_;
     std::tuple<std::ranges::iterator_t<Views>...> at_;
     bool past_first_ = false;
-    static constexpr int first_look = 64;
-    int submitted_count_ = 0;
+    static constexpr std::size_t measured_items = 64;
+    std::size_t submitted_count_ = 0;
 };
 
 } // namespace heddle::detail

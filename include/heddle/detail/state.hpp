@@ -127,8 +127,6 @@ private:
         nullptr, &drop, &destroy, &state<T>::store_failure_of, &state<T>::failure_of, nullptr};
 };
 
-/// Ends the process with a message: a destructor of a task's callable or argument threw.
-[[noreturn]] void die_of_throwing_destructor(const task& t) noexcept;
 /// A broken_executor_error: the task's thread is being unwound by pthread_exit.
 std::exception_ptr thread_exited_failure(const task& t) noexcept;
 
@@ -183,15 +181,8 @@ private:
         return end;
     }
     static void drop(task& t) noexcept {
-        if constexpr (std::is_nothrow_destructible_v<F>) {
-            std::destroy_at(std::addressof(from(t).closure_));
-        } else {
-            try {
-                std::destroy_at(std::addressof(from(t).closure_));
-            } catch (...) {
-                die_of_throwing_destructor(t);
-            }
-        }
+        std::destroy_at(
+            std::addressof(from(t).closure_)); // `submittable` asks that it cannot throw
     }
     static void destroy(task& t) noexcept {
         closure_task& self = from(t);

@@ -89,7 +89,8 @@ public:
     // Handles. [Last]
     void add_handle() noexcept {
         // relaxed: a new handle is made from one that keeps the task alive.
-        state_.fetch_add(one_handle, std::memory_order_relaxed);
+        const std::uint32_t old = state_.fetch_add(one_handle, std::memory_order_relaxed);
+        if (old >> 31) die_of_too_many_handles(); // long before the count of 24 bits wraps
     }
     void drop_handle() noexcept {
         // acquire: pairs with every release of the others who let go before us.
@@ -193,6 +194,7 @@ private:
         return (s & ~phase_mask) | static_cast<std::uint32_t>(p);
     }
 
+    [[noreturn]] static void die_of_too_many_handles() noexcept;
     void destroy() noexcept;
     void report_unseen() noexcept;
     void lock_hooks() noexcept;

@@ -3,7 +3,9 @@
 
 #include <heddle/detail/task.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <span>
 #include <vector>
