@@ -1,0 +1,18 @@
+#pragma once
+// The program's heap: freed blocks are kept aside (quarantine) so that a use after free is seen.
+
+#include "engine.hpp"
+
+namespace heddle::check::rt {
+
+void* heap_allocate(std::size_t size, std::size_t alignment, u64 pc);
+void heap_free(void* block, u64 pc);
+std::size_t heap_size(const void* block);
+
+/// Fills in `o` when `address` lies in a block, freed or not.
+bool describe_block(u64 address, object& o);
+
+/// Who freed the block that `address` lies in.
+void describe_free(u64 address, access& a);
+
+} // namespace heddle::check::rt
