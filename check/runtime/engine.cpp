@@ -121,6 +121,10 @@ void set_attention() {
 const choice* recorded(choice::kind_t kind) {
     const run_config& c = g.shared->config;
     if (c.replay == 0 || g.next_choice >= c.choices) return nullptr;
+    const bool lenient = c.replay == 2;
+    while (lenient && g.next_choice < c.choices && g.shared->choices_in[g.next_choice].step < g.step)
+        ++g.next_choice;
+    if (g.next_choice >= c.choices) return nullptr;
     const choice* next = &g.shared->choices_in[g.next_choice];
     if (next->step < g.step) fail_diverged(g.step, 0, 0);
     if (next->step != g.step || next->kind != kind) return nullptr;
@@ -134,8 +138,9 @@ u32 pick(bool yielding) {
         const choice* c = recorded(choice::thread);
         if (c == nullptr) return line.fallback;
         const u32 index = index_of(c->value);
-        if (index == max_threads) fail_diverged(g.step, 0, 0);
-        return index;
+        if (index != max_threads) return index;
+        if (g.shared->config.replay == 1) fail_diverged(g.step, 0, 0);
+        return line.fallback;
     }
     if (line.count == 1) return line.fallback;
     ++g.shared->result.points;
@@ -300,7 +305,7 @@ u32 choose_waiter(u32 n) {
     u32 chosen = 0;
     if (g.shared->config.replay != 0) {
         if (const choice* c = recorded(choice::waiter)) chosen = c->value;
-        if (chosen >= n) fail_diverged(g.step, 0, 0);
+        if (chosen >= n) chosen = 0;
     } else {
         chosen = g.search->choose_waiter(n);
     }

@@ -126,7 +126,10 @@ bool in_system_code(u64 pc) {
 frames unwound_here(u64 pc) {
     frames f{};
     unwinding u{&f, false};
+    thread* const turn = g.current;
+    g.current = nullptr; // what the unwinder itself calls is none of the program's doing
     _Unwind_Backtrace(add_frame, &u);
+    g.current = turn;
     if (f.count == 0) f.pc[f.count++] = pc;
     return f;
 }

@@ -121,7 +121,7 @@ struct run_config {
     u64 step_limit;  // scheduling steps until a livelock is suspected
     u64 points;      // scheduling points of an ordinary run, as measured: PCT wants it
     strategy_kind strategy;
-    u32 replay;      // follow choices_in instead of the strategy
+    u32 replay;      // 1: follow choices_in instead of the strategy; 2: those that still fit
     u32 record;      // keep events
     u32 choices;     // length of choices_in
     u32 checkpoints; // length of checkpoints_in; 0: do not compare

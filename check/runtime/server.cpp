@@ -140,6 +140,7 @@ void serve() {
         kernel(SYS_close, memory);
         unsetenv(channel_variable);
         list_modules();
+        unwound_here(0); // its first call initialises: not in the middle of a run
         bind_to_one_cpu();
         g.shared->server_ready = 1;
         serve_commands(commands, replies);
