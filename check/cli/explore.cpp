@@ -74,6 +74,7 @@ private:
     void shorten(finding& f);
     void find_telling_schedule(finding& f);
     void list_limits();
+    std::string identity(const finding& f);
 
     const check_options options_;
     const listener& listen_;
@@ -148,6 +149,7 @@ void explorer::self_check() {
 
 void explorer::take_news() {
     const run_result r = result();
+    if (r.news == 0) return;
     if (r.kind == failure::hung) {
         report_.limits.push_back(fmt::format("schedule {} was given up: {}", config().schedule, r.text));
         return;
@@ -185,6 +187,8 @@ void explorer::find_telling_schedule(finding& f) {
     const u64 address = focus_of(session_.shared(), f.kind, f.signature);
     if (address == 0 || shows_lost_update(session_.shared(), address)) return;
     const run_config before = config();
+    // These runs find what the search shall find again.
+    std::vector<u64> known(session_.shared().known, session_.shared().known + max_known);
     finding better = f;
     for (int i = 0; i < story_budget; ++i) {
         config().strategy = i % 2 == 0 ? strategy_kind::random_walk : strategy_kind::hold;
@@ -206,6 +210,7 @@ void explorer::find_telling_schedule(finding& f) {
         break;
     }
     config() = before;
+    std::copy(known.begin(), known.end(), session_.shared().known);
 }
 
 void explorer::take(const raw_failure& raw) {
@@ -233,10 +238,7 @@ void explorer::take(const raw_failure& raw) {
         return;
     }
     tell(f, session_.shared(), *names_);
-    std::string key = fmt::format("{} {}", kind_name(f.kind), f.variable);
-    if (f.kind != failure::data_race) key = fmt::format("{} {}", kind_name(f.kind), f.message.substr(0, 160));
-    for (const auto& p : f.places) key += f.kind == failure::data_race ? "" : fmt::format("{}{}", p.file, p.line);
-    if (!told_.insert(key).second) {
+    if (!told_.insert(identity(f)).second) {
         config().schedule = schedule;
         return;
     }
@@ -254,6 +256,36 @@ void explorer::take(const raw_failure& raw) {
     report_.findings.push_back(f);
     if (stop_at_ == ~u64{0}) stop_at_ = std::max<u64>(2 * report_.schedules, report_.schedules + 200);
     listen_(&report_.findings.back(), report_.schedules);
+}
+
+/// The same text for the same bug, however it came about. Call after tell().
+std::string explorer::identity(const finding& f) {
+    const run_result& r = result();
+    std::set<std::string> places;
+    const auto add = [&](const frames& w) {
+        const source_place p = names_->place_of(w);
+        places.insert(fmt::format("{}:{}", p.file, p.line));
+    };
+    std::string text = kind_name(f.kind);
+    if (f.kind == failure::deadlock || f.kind == failure::lost_wakeup) {
+        for (u32 i = 0; i < r.blocked && i < max_blocked; ++i) {
+            const auto& b = r.block[i];
+            const bool tells = b.what != wait_for::join &&
+                               (f.kind == failure::deadlock || b.what == wait_for::condition || b.what == wait_for::futex);
+            if (tells) add(b.where);
+        }
+    } else if (f.kind == failure::use_after_free || f.kind == failure::double_free) {
+        add(r.other.where);
+        text = "use-after-free"; // the same pointer too many
+    } else if (f.kind == failure::crash) {
+        add(r.at.where);
+    } else if (f.kind == failure::data_race) {
+        text += f.variable;
+    } else {
+        text += f.message;
+    }
+    for (const auto& p : places) text += " " + p;
+    return text;
 }
 
 void explorer::list_limits() {

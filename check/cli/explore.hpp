@@ -11,7 +11,7 @@
 namespace heddle::check {
 
 struct check_options {
-    u64 schedules = 2000;
+    u64 schedules = 10'000;
     double seconds = 30;
     u64 seed = 1;
     strategy_kind strategy = strategy_kind::mix;

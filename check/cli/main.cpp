@@ -170,7 +170,7 @@ void on_interrupt(int) {
 CLI::App* add_commands(CLI::App& app, arguments& a) {
     app.require_subcommand(1);
     CLI::App* check = app.add_subcommand("check", "run a program under many schedules and tell what breaks");
-    check->add_option("--schedules", a.check.schedules, "how many at most (default 2000)")->check(CLI::PositiveNumber);
+    check->add_option("--schedules", a.check.schedules, "how many at most (default 10000)")->check(CLI::PositiveNumber);
     check->add_option("--time", a.time, "how long at most: 30s, 500ms, 2m (default 30s)");
     check->add_option("--seed", a.check.seed, "same seed, same schedules (default 1)");
     check->add_option("--strategy", a.strategy, "mix, random-walk, pct, pos, hold, in-order, reversed (default mix)");

@@ -89,7 +89,30 @@ struct teller {
                               : fmt::format("exchange fails, finds {}", old);
         }
         if (known) s.value = s.writes ? fresh : old;
+        if (e.kind == op::write && known) show_as_sum(s, e.size);
+        if (!steps.empty() && steps.back().thread == s.thread && steps.back().text == s.text &&
+            steps.back().place.line == s.place.line && s.reads && !s.writes) {
+            ++steps.back().repeated; // a spin loop is one line
+            return;
+        }
         steps.push_back(s);
+    }
+
+    /// A value written after an own read is told as what was added: "writes 0+1".
+    void show_as_sum(step& s, u32 size) const {
+        for (std::size_t i = steps.size(); i > 0; --i) {
+            const step& r = steps[i - 1];
+            if (r.thread != s.thread) continue;
+            const u64 mask = size == 8 ? ~u64{0} : (u64{1} << (size * 8)) - 1;
+            const u64 plus = (s.after - r.before) & mask, minus = (r.before - s.after) & mask;
+            if (!r.reads || r.writes || s.after == r.before) return;
+            if (plus < 1000) s.text = fmt::format("writes {}+{}", r.value, plus);
+            else if (minus < 1000) s.text = fmt::format("writes {}-{}", r.value, minus);
+            else return;
+            const u64 current = i == steps.size() ? r.before : steps.back().writes ? steps.back().after : steps.back().before;
+            if (current != r.before) s.expected = show((current + s.after - r.before) & mask, size);
+            return;
+        }
     }
 
     void add_line(const event& e, std::string text) {
@@ -215,7 +238,7 @@ void teller::tell_race() {
         remember(place(race.first.where));
         remember(place(race.second.where));
         const auto verb = [](const access& a) { return a.write ? "writes" : "reads"; };
-        f.message = fmt::format("data race on `{}`: {} {} it at {} while {} {} it at {}, unordered",
+        f.message = fmt::format("`{}`: {} {} it at {} while {} {} it at {}, unordered",
                                 f.variable, who(race.first.thread), verb(race.first),
                                 where(place(race.first.where)), who(race.second.thread),
                                 verb(race.second), where(place(race.second.where)));
@@ -278,7 +301,7 @@ void teller::tell_free() {
     remember(freed);
     const bool twice = f.kind == failure::double_free;
     title = fmt::format("{} of {}", twice ? "Double free" : "Use after free", f.variable);
-    f.message = fmt::format("{}: {} {} {} at {}, which {} freed at {}", kind_name(f.kind), who(r.at.thread),
+    f.message = fmt::format("{} {} {} at {}, which {} freed at {}", who(r.at.thread),
                             twice ? "frees" : r.at.write ? "writes" : "reads", f.variable, where(use),
                             who(r.other.thread), where(freed));
     for (const event* e : events) {
@@ -312,7 +335,7 @@ void teller::tell_wakeup(const blocked_thread& b) {
         else if (b.what == wait_for::futex && is_access(e->kind)) add_access(*e);
     }
     if (steps.size() > max_rows) crop(steps.size() - max_rows + 2, steps.size());
-    f.message = fmt::format("lost wake-up: {} waits for ever on `{}` at {}", who(b.thread), f.variable,
+    f.message = fmt::format("{} waits for ever on `{}` at {}", who(b.thread), f.variable,
                             where(place(b.where)));
     if (b.what == wait_for::futex && b.changed != 0)
         why = fmt::format("{} sleeps until `{}` changes; it has changed, but nobody woke the sleeper.",
@@ -388,9 +411,9 @@ void teller::tell_blocked() {
     }
     title = cycle ? (n == 1 ? "Deadlock: a thread waits for itself" : "Deadlock: a cycle of locks")
                   : "Deadlock: every thread waits";
-    f.message = "deadlock: ";
+    f.message.clear();
     for (std::size_t i = 0; i < parts.size() && i < 4; ++i) f.message += (i == 0 ? "" : "; ") + parts[i];
-    why = f.message.substr(10) + ".";
+    why = f.message + ".";
     advice = cycle ? (n == 1 ? "do not lock what this thread already holds."
                              : "lock in the same order everywhere, or take both at once: std::scoped_lock(a, b).")
                    : "somebody must notify, release or finish before the others can go on.";
@@ -410,6 +433,7 @@ std::string fold(const std::string& head, const std::string& text) {
         const auto space = std::min(text.find(' ', at), text.size());
         const std::size_t length = space - at;
         if (width + length + 1 > line_width) {
+            while (out.back() == ' ') out.pop_back();
             out += "\n" + std::string(head.size(), ' ');
             width = head.size();
         }
@@ -417,6 +441,7 @@ std::string fold(const std::string& head, const std::string& text) {
         width += length + 1;
         at = space + 1;
     }
+    while (!out.empty() && out.back() == ' ') out.pop_back();
     return out + "\n";
 }
 
@@ -454,11 +479,13 @@ std::string teller::render() const {
             head += fmt::format("{:<{}}", cut(from.empty() ? who(t) : fmt::format("{} ({})", who(t), from), width - 1), width);
         }
     if (value != 0) head += cut(f.variable, value);
+    while (head.back() == ' ') head.pop_back();
     out += head + "\n";
     std::size_t number = 0;
     for (const auto& s : steps) {
         ++number;
         std::string text = s.text;
+        if (s.repeated > 0) text += fmt::format(" ({} times)", s.repeated + 1);
         if (s.place.line != 0) text += fmt::format("  :{}", s.place.line);
         std::string line = fmt::format("  {:>3}  ", number);
         if (wide) {
@@ -468,7 +495,7 @@ std::string teller::render() const {
         } else {
             line += fmt::format("{:<11} {}", who(s.thread), text);
         }
-        if (value != 0) line += s.value;
+        if (value != 0) line += s.expected.empty() ? s.value : fmt::format("{} <-- not {}", s.value, s.expected);
         while (!line.empty() && line.back() == ' ') line.pop_back();
         out += line + "\n";
     }

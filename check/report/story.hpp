@@ -16,6 +16,8 @@ struct step {
     u64 before = 0, after = 0;
     std::string text;  // "reads counter -> 0"
     std::string value; // of the variable, after the step
+    std::string expected; // what it would be without the lost update
+    u32 repeated = 0;     // how many more times in a row
     source_place place;
 };
 

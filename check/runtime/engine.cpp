@@ -171,7 +171,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     __atomic_store_n(&g.shared->heartbeat, g.step, __ATOMIC_RELAXED); // read by a watchdog only
     if (g.step >= g.step_limit) fail_steps();
     if (!line_up(me, stays, yielding)) {
-        if (leaves) return; // the last thread ends: so does the process
+        if (leaves && g.alive == 0) return; // the last thread ends: so does the process
         fail_blocked();
     }
     const u32 chosen = pick(yielding);

@@ -133,6 +133,7 @@ struct run_config {
 
 struct run_result {
     failure kind;
+    u32 news;       // worth telling, by the server's judgement
     u32 exited;     // the program reached its end; exit_status is valid
     i64 exit_status;
     u64 steps, points, switches, hash;

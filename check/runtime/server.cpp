@@ -96,6 +96,7 @@ bool run_one(bool& news) {
     }
     c.child = 0;
     news = has_news(status);
+    c.result.news = news;
     return true;
 }
 

@@ -23,9 +23,9 @@ strategy_kind strategy_of(strategy_kind asked, u64 seed, u64 number) {
     if (number == 2) return strategy_kind::reversed;
     if (asked != strategy_kind::mix) return asked;
     constexpr strategy_kind arms[] = {strategy_kind::random_walk, strategy_kind::pct,
-                                      strategy_kind::pos, strategy_kind::hold};
+                                      strategy_kind::pos, strategy_kind::pos, strategy_kind::hold};
     random_source random(seed * 31 + number);
-    return arms[random.below(4)];
+    return arms[random.below(5)];
 }
 
 const char* name_of(strategy_kind kind) {
