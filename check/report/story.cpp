@@ -330,7 +330,8 @@ void teller::tell_wakeup(const blocked_thread& b) {
         if (e->address != b.address) continue;
         if (e->kind == op::notify_one || e->kind == op::notify_all || e->kind == op::futex_wake)
             add_line(*e, e->aux == 0 ? "notifies: nobody waits" : "notifies");
-        else if (e->kind == op::cond_wait || e->kind == op::futex_wait) add_line(*e, "begins to wait");
+        else if (e->kind == op::cond_wait) add_line(*e, "begins to wait");
+        else if (e->kind == op::futex_wait) add_line(*e, fmt::format("sleeps as long as it is {}", static_cast<std::int32_t>(e->aux)));
         else if (e->kind == op::cond_woken) add_line(*e, "wakes up");
         else if (b.what == wait_for::futex && is_access(e->kind)) add_access(*e);
     }
@@ -341,9 +342,8 @@ void teller::tell_wakeup(const blocked_thread& b) {
         why = fmt::format("{} sleeps until `{}` changes; it has changed, but nobody woke the sleeper.",
                           who(b.thread), f.variable);
     else if (b.missed > 0)
-        why = fmt::format("the notification came at step {} of the run, when nobody waited; {} began to "
-                          "wait afterwards, at step {}, and no other notification follows.",
-                          b.missed_step, who(b.thread), b.since_step);
+        why = fmt::format("the last notification came when nobody waited; {} began to wait only "
+                          "afterwards, and no other notification follows.", who(b.thread));
     else
         why = fmt::format("{} waits and no thread is left that could wake it.", who(b.thread));
     advice = b.what == wait_for::condition

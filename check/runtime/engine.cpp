@@ -14,6 +14,8 @@ namespace {
 
 /// Reads without a change after which a thread counts as spinning.
 constexpr u32 spin_reads = 500;
+/// Yields in a row after which a thread counts as spinning.
+constexpr u32 many_yields = 32;
 /// Steps after which others get the turn even if the running thread would go on.
 constexpr u64 long_slice = 20000;
 /// How far ahead a deadline may lie for its wait to end early: a machine can be that slow.
@@ -144,7 +146,8 @@ u32 pick(bool yielding) {
     }
     if (line.count == 1) return line.fallback;
     ++g.shared->result.points;
-    const situation now{line.list, line.count, line.current, yielding, line.fallback,
+    const situation now{line.list, line.count, line.current, yielding,
+                        yielding && (self->spinning || self->yields > many_yields), line.fallback,
                         g.shared->location_count, g.shared->result.points};
     const u32 chosen = g.search->choose(now);
     return chosen < line.count ? chosen : line.fallback;
@@ -218,6 +221,7 @@ void point(op kind, u64 address, u64 pc, bool writes) {
     bool yielding = false;
     if (t->quiet > spin_reads) {
         yielding = true;
+        t->spinning = true;
         t->quiet = 0;
         pass_time(t);
     } else if (g.step - t->slice > long_slice) {
@@ -226,6 +230,7 @@ void point(op kind, u64 address, u64 pc, bool writes) {
         g.jumped_ns += 10'000'000;
     }
     decide(true, yielding);
+    t->spinning = false;
 }
 
 void plain_point(u64 address, u64 pc, bool write) {

@@ -29,7 +29,7 @@ struct thread {
     u32 id;
     u32 turn; // futex word: 1 = it is this thread's turn. Protocol in README.md.
     state_t state;
-    bool timed_out, yielding, detached, joined, canceled, at_main_end, external_end;
+    bool timed_out, spinning, detached, joined, canceled, at_main_end, external_end;
 
     // while blocked
     wait_for waiting;

@@ -49,6 +49,7 @@ void strategy::begin(strategy_kind kind, u64 seed, u64 number, u64 points) {
     every_access_ = random_.one_in(5);
     early_timeouts_ = random_.one_in(4);
     main_last_ = !random_.one_in(8);
+    heeds_yields_ = random_.one_in(2);
     if (kind_ == strategy_kind::pct) {
         preset_ = 2 + random_.below(4);
         change_points_ = preset_ - 1;
@@ -66,6 +67,11 @@ u32 strategy::choose_waiter(u32 n) {
     return random_.below(n);
 }
 
+/// A yield promises nothing: half of the runs ignore it, until the thread clearly only waits.
+bool strategy::gives_way(const situation& now) const {
+    return now.yielding && (heeds_yields_ || now.spinning);
+}
+
 /// Leaves out who should not run now: main at its end while others can, a yielding thread, and
 /// those whose wait would end early, unless this run plays that game.
 u32 strategy::filter(const situation& now, u32* allowed) {
@@ -81,7 +87,7 @@ u32 strategy::filter(const situation& now, u32* allowed) {
             held_main = true;
             continue;
         }
-        if (i == now.current && now.yielding && others > 1) continue;
+        if (i == now.current && gives_way(now) && others > 1) continue;
         // A sleeper may wake early in every random run; the engine shows timed waits as early
         // candidates only where early_timeouts() allows it.
         if (c.early && !random_.one_in(4)) continue;
@@ -118,7 +124,7 @@ u32 strategy::reversed(const situation& now, const u32* allowed, u32 n) const {
 }
 
 u32 strategy::random_walk(const situation& now, const u32* allowed, u32 n) {
-    const bool may_stay = now.current < now.count && !now.yielding;
+    const bool may_stay = now.current < now.count && !gives_way(now);
     if (preset_ > 1 && may_stay && !now.list[now.current].main_end && !random_.one_in(preset_))
         return now.current;
     return allowed[random_.below(n)];
@@ -131,7 +137,7 @@ u32 strategy::pct(const situation& now, const u32* allowed, u32 n) {
         const u32 thread = now.list[now.current].thread;
         for (u32 i = 0; i < change_points_; ++i)
             if (change_at_[i] == now.point) priority_[thread] = lowest_--;
-        if (now.yielding) priority_[thread] = lowest_--;
+        if (gives_way(now)) priority_[thread] = lowest_--;
     }
     u32 best = allowed[0];
     for (u32 i = 0; i < n; ++i) {
@@ -178,7 +184,7 @@ u32 strategy::hold(const situation& now, const u32* allowed, u32 n) {
         may_stay |= allowed[i] == now.current;
     }
     if (free == 0) return allowed[random_.below(n)];
-    if (may_stay && !now.yielding && !random_.one_in(4)) return now.current;
+    if (may_stay && !gives_way(now) && !random_.one_in(4)) return now.current;
     return passing[random_.below(free)];
 }
 

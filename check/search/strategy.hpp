@@ -36,6 +36,7 @@ struct situation {
     u32 count;             // at least 1
     u32 current;           // index of the thread that runs now; `count` when it cannot go on
     bool yielding;         // the current thread asked to let others go first, or spins
+    bool spinning;         // it does so again and again: it waits for somebody else
     u32 default_choice;    // index of what the default schedule does
     u32 locations;         // how many have been learned
     u64 point;             // number of this decision
@@ -67,6 +68,7 @@ public:
     u32 preset() const { return preset_; }
 
 private:
+    bool gives_way(const situation& now) const;
     u32 filter(const situation& now, u32* allowed);
     u32 reversed(const situation& now, const u32* allowed, u32 n) const;
     u32 random_walk(const situation& now, const u32* allowed, u32 n);
@@ -78,6 +80,7 @@ private:
     random_source random_{0};
     u32 preset_ = 0;
     bool every_access_ = false, early_timeouts_ = false, main_last_ = false;
+    bool heeds_yields_ = true;
     u32 main_waits_ = 0;
     u32 change_points_ = 0;
     u64 change_at_[8] = {};
