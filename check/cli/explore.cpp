@@ -18,6 +18,7 @@ using steady = std::chrono::steady_clock;
 
 constexpr u64 batch = 32;
 constexpr int minimise_budget = 400;    // runs
+constexpr double minimise_seconds = 3;
 constexpr int story_budget = 60;        // runs to find a telling schedule for a race
 constexpr u64 first_step_limit = 40'000'000;
 constexpr u64 steps_beyond = 100'000;
@@ -176,9 +177,11 @@ bool explorer::reproduces(finding& f, std::vector<choice>& choices, bool record)
 }
 
 void explorer::shorten(finding& f) {
-    f.choices = minimise(std::move(f.choices),
-                         [&](std::vector<choice>& candidate) { return reproduces(f, candidate, false); },
-                         minimise_budget);
+    const double until = elapsed() + minimise_seconds;
+    const trial fails = [&](std::vector<choice>& candidate) {
+        return elapsed() < until && reproduces(f, candidate, false);
+    };
+    f.choices = minimise(std::move(f.choices), fails, minimise_budget);
 }
 
 /// A race is often seen in a run where it does no harm. Looks for one in which an update gets lost
@@ -190,7 +193,8 @@ void explorer::find_telling_schedule(finding& f) {
     // These runs find what the search shall find again.
     std::vector<u64> known(session_.shared().known, session_.shared().known + max_known);
     finding better = f;
-    for (int i = 0; i < story_budget; ++i) {
+    const double until = elapsed() + minimise_seconds;
+    for (int i = 0; i < story_budget && elapsed() < until; ++i) {
         config().strategy = i % 2 == 0 ? strategy_kind::random_walk : strategy_kind::hold;
         config().record = 1;
         session_.run(1'000'000 + static_cast<u64>(i), 1);

@@ -116,6 +116,12 @@ struct symbols::implementation {
 
     Dwfl_Module* module_at(u64 address) const { return dwfl_addrmodule(dwfl, address); }
 
+    bool in_system(u64 pc) const { // the C and C++ libraries, and heddle's own runtime
+        for (const auto& m : modules)
+            if (pc >= m.begin && pc < m.end) return m.instrumented == 2;
+        return false;
+    }
+
     void add_variable(Dwarf_Die* die, u64 bias, const std::string& owner) {
         Dwarf_Attribute a;
         if (dwarf_attr_integrate(die, DW_AT_location, &a) == nullptr) return;
@@ -231,11 +237,13 @@ std::vector<source_place> symbols::calls_at(u64 pc) const {
 
 source_place symbols::place_of(const frames& f) const {
     source_place first;
-    for (u32 i = 0; i < f.count && i < max_frames; ++i)
+    for (u32 i = 0; i < f.count && i < max_frames; ++i) {
+        if (i_->in_system(f.pc[i])) continue;
         for (const auto& call : calls_at(f.pc[i])) {
             if (first.file.empty() && first.function.empty()) first = call;
             if (!is_system_file(call.file)) return call;
         }
+    }
     if (!first.file.empty() || f.count == 0) return first;
     for (const auto& m : i_->modules) // no debug information: say at least where
         if (f.pc[0] >= m.begin && f.pc[0] < m.end) {

@@ -134,10 +134,8 @@ struct once_run {
     ~once_run() {
         o.owner = nullptr;
         o.count = done ? 2 : 0;
-        if (done) {
-            *control = 2; // what the C library means by done
-            release_into(o.clock, self);
-        }
+        if (done) *control = 2; // what the C library means by done
+        release_into(o.clock, self); // a run that throws is ordered before the next one, too
         wake_all(what, address);
     }
 };
@@ -225,6 +223,7 @@ HEDDLE_HOOK void __cxa_guard_abort(char* guard) {
     sync_object& o = sync_at(key(guard));
     o.count = 0;
     o.owner = nullptr;
+    release_into(o.clock, self);
     wake_all(wait_for::guard, key(guard));
 }
 

@@ -37,6 +37,7 @@ struct thread {
     u64 wait_address, wait_since, wait_value;
     i64 deadline;
     frames wait_where;
+    u64 wait_key;
 
     // what it does next, for the strategies
     op pending;
@@ -78,7 +79,7 @@ struct engine {
     i64 jumped_ns;
     u32 next_choice;
     u64 step_limit;
-    bool ending;
+    bool fair; // past the step limit: the default schedule decides, to be just
 };
 
 extern engine g;
@@ -130,6 +131,9 @@ void end_thread();
 /// Nanoseconds since the run began, on the program's clock.
 i64 clock_ns();
 void note_limit(limit what);
+
+/// A number for the place: the same whether the run is recorded or not.
+u64 place_key(u64 pc);
 
 /// The place of the calling thread: `pc` and who called it.
 frames here(u64 pc);

@@ -13,12 +13,6 @@ namespace heddle::check::rt {
 
 namespace {
 
-u64 signature_of(failure kind, const frames& f) {
-    u64 s = static_cast<u64>(kind);
-    for (u32 i = 0; i < f.count && i < 4; ++i) s = combine(s, f.pc[i]);
-    return s;
-}
-
 [[noreturn]] void end_run(failure kind, u64 signature) {
     run_result& r = g.shared->result;
     r.signature = signature == 0 ? 1 : signature;
@@ -76,7 +70,7 @@ thread* lock_owner(const thread* t) {
     u64 cycle = 0, all = 0;
     for (u32 i = 0; i < r.blocked; ++i) {
         const blocked_thread& b = r.block[i];
-        const u64 one = signature_of(kind, b.where);
+        const u64 one = combine(static_cast<u64>(kind), g.threads[b.thread]->wait_key);
         if (b.in_cycle) cycle += one;
         const bool tells = b.what == wait_for::condition || b.what == wait_for::futex;
         if (kind != failure::lost_wakeup || tells) all ^= mix(one);
@@ -131,8 +125,7 @@ void fail_use_after_free(u64 address, u32 size, bool write, u64 pc) {
     r.at.where = here(pc);
     r.what = object_at(address);
     describe_free(address, r.other);
-    const u64 signature = signature_of(failure::use_after_free, r.other.where);
-    end_run(failure::use_after_free, signature);
+    end_run(failure::use_after_free, combine(static_cast<u64>(failure::use_after_free), free_key(address)));
 }
 
 void fail_double_free(u64 address, u64 pc) {
@@ -143,7 +136,7 @@ void fail_double_free(u64 address, u64 pc) {
     r.at.where = here(pc);
     r.what = object_at(address);
     describe_free(address, r.other);
-    end_run(failure::double_free, signature_of(failure::double_free, r.at.where));
+    end_run(failure::double_free, combine(static_cast<u64>(failure::double_free), free_key(address)));
 }
 
 void fail_blocked() {
@@ -200,7 +193,7 @@ void fail_text(failure kind, const char* text, u64 signature, u64 pc) {
     r.at.thread = self == nullptr ? 0 : self->id;
     r.at.step = g.step;
     if (self != nullptr) r.at.where = g.recording ? unwound_here(pc) : here(pc);
-    if (signature == 0) signature = signature_of(kind, r.at.where);
+    if (signature == 0) signature = combine(static_cast<u64>(kind), self == nullptr ? pc : place_key(pc));
     end_run(kind, signature);
 }
 
@@ -212,9 +205,7 @@ void fail_crash(int signal, u64 pc, u64 address) {
     r.at.step = g.step;
     if (self != nullptr) r.at.where = here(pc);
     if (signal == SIGABRT && self != nullptr) r.at.where = unwound_here(pc);
-    frames f = r.at.where;
-    if (f.count > 1) f.count = 1;
-    end_run(failure::crash, combine(signature_of(failure::crash, f), static_cast<u64>(signal)));
+    end_run(failure::crash, combine(combine(static_cast<u64>(failure::crash), pc), static_cast<u64>(signal)));
 }
 
 namespace {

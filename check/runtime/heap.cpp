@@ -21,7 +21,7 @@ struct header {
     u64 freed_step;
     u64 site[4];
     u64 freed_at[4];
-    u64 unused_word;
+    u64 free_key;
 };
 static_assert(sizeof(header) % 16 == 0);
 
@@ -164,6 +164,7 @@ void heap_free(void* block, u64 pc) {
     if (h->state == header::freed && has_turn()) fail_double_free(address_of(block), pc);
     if (h->state != header::live) return;
     save_place(h->freed_at, pc);
+    h->free_key = has_turn() ? place_key(pc) : 0;
     h->freed_step = g.step;
     h->freed_by = self == nullptr ? 0 : static_cast<u16>(self->id);
     if (has_turn()) {
@@ -194,6 +195,11 @@ bool describe_block(u64 address, object& o) {
     o.size = h->size;
     o.site = load_place(h->site);
     return true;
+}
+
+u64 free_key(u64 address) {
+    const header* h = header_of(address);
+    return h == nullptr ? 0 : h->free_key;
 }
 
 void describe_free(u64 address, access& a) {

@@ -12,6 +12,9 @@ std::size_t heap_size(const void* block);
 /// Fills in `o` when `address` lies in a block, freed or not.
 bool describe_block(u64 address, object& o);
 
+/// A number for the place where the block of `address` was freed.
+u64 free_key(u64 address);
+
 /// Who freed the block that `address` lies in.
 void describe_free(u64 address, access& a);
 

@@ -46,6 +46,14 @@ u32 object_id(u64 address) {
     return n.id;
 }
 
+u64 place_key(u64 pc) {
+    const thread* t = self;
+    u64 key = mix(pc);
+    u32 depth = t->depth < stack_capacity ? t->depth : stack_capacity;
+    for (u32 n = 0; depth > 0 && n < 3; ++n) key = combine(key, t->stack[--depth].pc);
+    return key;
+}
+
 frames here(u64 pc) {
     if (g.recording && in_system_code(pc)) return unwound_here(pc);
     const thread* t = self;
