@@ -85,6 +85,7 @@ private:
     u64 stop_at_ = ~u64{0}; // schedules, once something was found
     std::set<std::string> told_;
     std::unique_ptr<symbols> names_;
+    std::string given_up_; // why the first run was
     u32 unrepeatable_ = 0;
     bool nondeterministic_ = false;
 };
@@ -152,7 +153,7 @@ void explorer::take_news() {
     const run_result r = result();
     if (r.news == 0) return;
     if (r.kind == failure::hung) {
-        report_.limits.push_back(fmt::format("schedule {} was given up: {}", config().schedule, r.text));
+        given_up_ = r.text;
         return;
     }
     std::vector<raw_failure> failures;
@@ -311,6 +312,8 @@ void explorer::list_limits() {
             if (session_.shared().module[i].instrumented == 0)
                 report_.limits.push_back(fmt::format("{} is not instrumented: its accesses are not seen",
                                                      session_.shared().module[i].path));
+    if (session_.given_up() > 0)
+        report_.limits.push_back(fmt::format("{} schedules were given up: {}", session_.given_up(), given_up_));
     if (nondeterministic_)
         report_.limits.push_back("two runs of one schedule differed: the program depends on something "
                                  "that heddle does not control");

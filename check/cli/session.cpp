@@ -236,6 +236,7 @@ void session::watch(pid_t child) {
                : fmt::format("the program worked for {} s without one access that heddle sees",
                              static_cast<int>(compute_limit));
     std::strncpy(r.text, text.c_str(), sizeof r.text - 1);
+    ++given_up_;
     kill(child, SIGKILL);
     still_seconds_ = 0;
 }

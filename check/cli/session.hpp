@@ -48,6 +48,9 @@ public:
     /// Repeats one run by its choices; `strict`: a departure from what was recorded ends it.
     void replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, bool record);
 
+    /// How many runs the watchdog had to end.
+    u64 given_up() const { return given_up_; }
+
     /// The process that waits to be copied: for a debugger.
     pid_t server() const { return server_; }
 
@@ -61,6 +64,7 @@ private:
     channel* shared_ = nullptr;
     int commands_ = -1, replies_ = -1;
     pid_t server_ = -1;
+    u64 given_up_ = 0;
     u64 last_heartbeat_ = 0;
     pid_t last_child_ = 0;
     double still_seconds_ = 0;

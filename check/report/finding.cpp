@@ -127,6 +127,8 @@ void save(finding& f, const std::string& parent) {
 
 finding load(const std::string& folder) {
     const fs::path path = fs::is_directory(folder) ? fs::path(folder) : fs::path(folder).parent_path();
+    if (!fs::exists(path / "schedule.json"))
+        throw bad_finding(fmt::format("there is no finding in '{}'; give the folder that heddle check named", folder));
     json schedule, report;
     try {
         schedule = json::parse(read_file(path / "schedule.json"));

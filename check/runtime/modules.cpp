@@ -40,7 +40,7 @@ void read_dynamic(const ElfW(Dyn)* d, u64 base, module_info& m) {
         if (d->d_tag == DT_STRSZ) size = d->d_un.d_val;
     }
     if (address_of(strings) < base) return; // not relocated: the vdso
-    m.instrumented = strings != nullptr && holds(strings, size, "__tsan_func_entry");
+    m.instrumented = strings != nullptr && holds(strings, size, "__tsan_init");
 }
 
 void read_notes(const char* at, std::size_t size, module_info& m) {

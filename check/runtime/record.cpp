@@ -64,8 +64,16 @@ frames here(u64 pc) {
     return f;
 }
 
+/// Asks the kernel, by a call that reads 8 bytes there and then fails for another reason.
+bool readable(u64 address) {
+    if (address < 4096) return false; // a null set means something else to that call
+    constexpr long no_such_operation = -1;
+    return kernel(SYS_rt_sigprocmask, no_such_operation, static_cast<long>(address & ~u64{7}), 0, 8) != -EFAULT;
+}
+
 u64 value_at(u64 address, u32 size) {
     u64 value = 0;
+    if (!readable(address)) return 0; // the program is about to crash, and we must not do so first
     if (size == 1) value = *reinterpret_cast<const volatile u8*>(address);
     else if (size <= 8) std::memcpy(&value, reinterpret_cast<const void*>(address), size);
     return value;
