@@ -476,7 +476,7 @@ std::string teller::render() const {
     if (wide)
         for (const u32 t : columns) {
             const std::string from = t == 0 ? "" : started_at(t);
-            head += fmt::format("{:<{}}", cut(from.empty() ? who(t) : fmt::format("{} ({})", who(t), from), width - 1), width);
+            head += fmt::format("{:<{}}", cut(from.empty() ? who(t) : fmt::format("{} (from {})", who(t), from.substr(from.rfind(':') == std::string::npos ? 0 : from.rfind(':'))), width - 1), width);
         }
     if (value != 0) head += cut(f.variable, value);
     while (head.back() == ' ') head.pop_back();

@@ -112,6 +112,27 @@ struct symbols::implementation {
     Dwfl* dwfl = nullptr;
     std::vector<module_info> modules;
     std::map<u64, variable> globals; // by address
+
+    /// The code of one compilation unit. Own table: clang writes none (.debug_aranges).
+    struct unit {
+        u64 begin, end, bias;
+        Dwarf_Die die;
+    };
+    std::vector<unit> units;
+
+    const unit* unit_at(u64 address) const {
+        for (const unit& u : units)
+            if (address >= u.begin && address < u.end) return &u;
+        return nullptr;
+    }
+
+    void add_ranges(Dwarf_Die* die, u64 bias) {
+        Dwarf_Addr base = 0, begin = 0, end = 0;
+        std::ptrdiff_t at = 0;
+        while ((at = dwarf_ranges(die, at, &base, &begin, &end)) > 0)
+            units.push_back({begin + bias, end + bias, bias, *die});
+    }
+
     bool debug_info = false;
 
     Dwfl_Module* module_at(u64 address) const { return dwfl_addrmodule(dwfl, address); }
@@ -154,11 +175,12 @@ struct symbols::implementation {
     }
 
     void list_globals(Dwfl_Module* module) {
-        Dwarf_Die* unit = nullptr;
+        Dwarf_Die* unit_die = nullptr;
         Dwarf_Addr bias = 0;
-        while ((unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr) {
+        while ((unit_die = dwfl_module_nextcu(module, unit_die, &bias)) != nullptr) {
             debug_info = true;
-            walk(unit, bias, "", 0);
+            add_ranges(unit_die, bias);
+            walk(unit_die, bias, "", 0);
         }
     }
 
@@ -197,15 +219,22 @@ std::vector<source_place> symbols::calls_at(u64 pc) const {
     Dwfl_Module* module = i_->module_at(at);
     if (module == nullptr) return calls;
     source_place place;
-    if (Dwfl_Line* line = dwfl_module_getsrc(module, at)) {
-        Dwarf_Addr address = 0;
-        const char* file = dwfl_lineinfo(line, &address, &place.line, nullptr, nullptr, nullptr);
+    const auto* found = i_->unit_at(at);
+    const u64 bias = found == nullptr ? 0 : found->bias;
+    Dwarf_Die unit_die{};
+    if (found != nullptr) unit_die = found->die;
+    Dwarf_Die* unit = found == nullptr ? nullptr : &unit_die;
+    if (Dwarf_Line* line = unit == nullptr ? nullptr : dwarf_getsrc_die(unit, at - bias)) {
+        const char* file = dwarf_linesrc(line, nullptr, nullptr);
         place.file = file == nullptr ? "" : file;
+        dwarf_lineno(line, &place.line);
     }
-    Dwarf_Addr bias = 0;
-    Dwarf_Die* unit = dwfl_module_addrdie(module, at, &bias);
-    Dwarf_Die* scopes = nullptr;
-    const int count = unit == nullptr ? 0 : dwarf_getscopes(unit, at - bias, &scopes);
+    // The first list leaves the code for the inlined function's own scopes; the second goes outwards
+    // through the calls.
+    Dwarf_Die *innermost = nullptr, *scopes = nullptr;
+    int count = unit == nullptr ? 0 : dwarf_getscopes(unit, at - bias, &innermost);
+    if (count > 0) count = dwarf_getscopes_die(&innermost[0], &scopes);
+    std::free(innermost);
     Dwarf_Files* files = nullptr;
     std::size_t file_count = 0;
     if (unit != nullptr) dwarf_getsrcfiles(unit, &files, &file_count);
@@ -293,11 +322,14 @@ bool find_local(Dwarf_Die* scope, u64 address, u64 cfa, bool by_cfa, std::string
 
 std::string symbols::implementation::local_at(u64 address, const object& o) const {
     if (o.frame_cfa == 0 || o.frame_pc == 0) return "";
-    Dwfl_Module* module = module_at(o.frame_pc - 1);
-    Dwarf_Addr bias = 0;
-    Dwarf_Die* unit = module == nullptr ? nullptr : dwfl_module_addrdie(module, o.frame_pc - 1, &bias);
+    const unit* found = unit_at(o.frame_pc - 1);
+    if (found == nullptr) return "";
+    Dwarf_Die unit_die = found->die;
     Dwarf_Die* scopes = nullptr;
-    const int count = unit == nullptr ? 0 : dwarf_getscopes(unit, o.frame_pc - 1 - bias, &scopes);
+    Dwarf_Die* innermost = nullptr;
+    int count = dwarf_getscopes(&unit_die, o.frame_pc - 1 - found->bias, &innermost);
+    if (count > 0) count = dwarf_getscopes_die(&innermost[0], &scopes);
+    std::free(innermost);
     std::string result;
     for (int i = 0; i < count; ++i) {
         if (dwarf_tag(&scopes[i]) != DW_TAG_subprogram) continue;

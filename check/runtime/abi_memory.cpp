@@ -56,7 +56,7 @@ HEDDLE_HOOK void __tsan_func_entry(void* return_address) {
     if (t == nullptr) return;
     if (t->depth < stack_capacity) {
         const u64 pc = address_of(return_address);
-        t->stack[t->depth] = {pc, g.recording ? find_frame(pc, __builtin_frame_address(0)) : 0};
+        t->stack[t->depth] = {pc, g.recording ? find_frame(pc, __builtin_frame_address(0)) : 0, PC};
     }
     ++t->depth;
 }

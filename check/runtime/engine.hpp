@@ -18,7 +18,8 @@ inline constexpr i64 never = -1;
 
 struct call {
     u64 pc;  // where the caller goes on
-    u64 cfa; // of the called function's frame; known only while recording
+    u64 cfa;    // of the called function's frame; known only while recording
+    u64 inside; // a code address in the called function; likewise
 };
 
 struct exit_function;

@@ -98,7 +98,7 @@ object object_at(u64 address) {
         const u32 depth = t->depth < stack_capacity ? t->depth : stack_capacity;
         for (u32 d = 0; d < depth && t->stack[d].cfa > address; ++d) {
             o.frame_cfa = t->stack[d].cfa;
-            o.frame_pc = d + 1 < depth ? t->stack[d + 1].pc : t->pending_pc;
+            o.frame_pc = t->stack[d].inside;
         }
         return o;
     }

@@ -20,6 +20,8 @@ def build(source, compiler, folder):
     command = [compiler, "-std=c++20", "-g", "-O1", "-fsanitize=thread", "-Wno-tsan", str(source), "-o", str(program)]
     if "clang" in compiler:
         command = [c for c in command if c != "-Wno-tsan"] + ["-shared-libsan"]
+        # clang leaves out the read of x += 1, which is where an update gets lost.
+        command += ["-mllvm", "-tsan-instrument-read-before-write=1"]
     made = subprocess.run(command, capture_output=True, text=True)
     if made.returncode != 0:
         sys.exit(f"{source} does not compile:\n{made.stderr}")
