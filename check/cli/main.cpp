@@ -138,6 +138,12 @@ int do_replay(const arguments& a) {
     const finding f = load_fitting(a.finding);
     session s(examine(f.program), f.arguments, true);
     prepare_replay(s.shared(), f);
+    if (a.gdb) {
+        fmt::print("{}", story_with_replay(f));
+        std::fflush(stdout);
+        s.debug(f.choices, f.checkpoints, f.first_step);
+        return bug_found;
+    }
     s.replay(f.choices, f.checkpoints, false);
     const run_result& r = s.shared().result;
     if (r.kind == failure::diverged) {
@@ -183,6 +189,7 @@ CLI::App* add_commands(CLI::App& app, arguments& a) {
     check->positionals_at_end();
     CLI::App* replay = app.add_subcommand("replay", "run the one failing schedule again, exactly");
     replay->add_option("FINDING", a.finding, "folder of the finding")->required();
+    replay->add_flag("--gdb", a.gdb, "under gdb, stopped at the first step of the story");
     CLI::App* explain = app.add_subcommand("explain", "tell the story of a finding");
     explain->add_option("FINDING", a.finding, "folder of the finding")->required();
     explain->add_option("--json", a.json, "write it as JSON to this file");

@@ -185,18 +185,49 @@ void session::run(u64 first, u64 count) {
 
 void session::replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints,
                      bool record) {
+    const run_config before = shared_->config;
+    shared_->config.record = record;
+    order_replay(choices, checkpoints);
+    wait_reply();
+    shared_->config = before;
+}
+
+void session::debug(const std::vector<choice>& choices, const std::vector<u32>& checkpoints,
+                    u64 first_step) {
+    shared_->config.debug_step = std::max<u64>(first_step, 1);
+    order_replay(choices, checkpoints);
+    pid_t child = 0;
+    for (int waited = 0; waited < 200; ++waited) { // until the child has stopped itself
+        child = static_cast<pid_t>(shared_->child);
+        if (child != 0 && kernel_state(child, static_cast<u32>(child)).first == 'T') break;
+        usleep(10'000);
+    }
+    const std::string pid = std::to_string(child);
+    const pid_t debugger = fork();
+    if (debugger == 0) {
+        signal(SIGINT, SIG_DFL);
+        execlp("gdb", "gdb", "-q", "-p", pid.c_str(), "-ex", "handle SIGSTOP nostop noprint nopass",
+               "-ex", "break heddle_story_begins", "-ex", "continue", "-ex", "backtrace 8",
+               static_cast<char*>(nullptr));
+        _exit(127);
+    }
+    int status = 0;
+    while (waitpid(debugger, &status, 0) < 0 && errno == EINTR) {
+    }
+    kill(child, SIGKILL);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        throw std::runtime_error("gdb could not be started; is it installed?");
+}
+
+void session::order_replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints) {
     run_config& c = shared_->config;
-    const run_config before = c;
     c.replay = checkpoints.empty() ? 2 : 1;
-    c.record = record;
     c.choices = static_cast<u32>(std::min<std::size_t>(choices.size(), max_choices));
     c.checkpoints = static_cast<u32>(std::min<std::size_t>(checkpoints.size(), max_checkpoints));
     std::memcpy(shared_->choices_in, choices.data(), c.choices * sizeof(choice));
     std::memcpy(shared_->checkpoints_in, checkpoints.data(), c.checkpoints * sizeof(u32));
-    const command order{before.schedule, 1};
+    const command order{c.schedule, 1};
     if (write(commands_, &order, sizeof order) != sizeof order) server_gone();
-    wait_reply();
-    c = before;
 }
 
 void session::wait_reply() {

@@ -48,14 +48,16 @@ public:
     /// Repeats one run by its choices; `strict`: a departure from what was recorded ends it.
     void replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, bool record);
 
+    /// Repeats the run under gdb, which takes the terminal and stops at `first_step`; blocks.
+    void debug(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, u64 first_step);
+
     /// How many runs the watchdog had to end.
     u64 given_up() const { return given_up_; }
 
-    /// The process that waits to be copied: for a debugger.
-    pid_t server() const { return server_; }
 
 private:
     void start(const program_file& program, const std::vector<std::string>& arguments, bool loud);
+    void order_replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints);
     void wait_ready();
     void wait_reply();
     void watch(pid_t child);

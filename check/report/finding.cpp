@@ -57,7 +57,7 @@ json schedule_of(const finding& f) {
             {"kind", kind_name(f.kind)},         {"signature", f.signature},
             {"step-limit", f.step_limit},        {"expected-exit", f.expected_exit},
             {"wall-clock", f.wall_base_ns},      {"steady-clock", f.steady_base_ns},
-            {"choices", choices},                {"checkpoints", f.checkpoints}};
+            {"choices", choices},                {"checkpoints", f.checkpoints},         {"first-step", f.first_step}};
 }
 
 finding read_schedule(const json& j) {
@@ -75,6 +75,7 @@ finding read_schedule(const json& j) {
     f.expected_exit = j.at("expected-exit");
     f.wall_base_ns = j.at("wall-clock");
     f.steady_base_ns = j.at("steady-clock");
+    f.first_step = j.at("first-step");
     u64 before = 0;
     for (const auto& c : j.at("choices")) {
         const std::string kind = c.at(1);

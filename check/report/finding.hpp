@@ -34,6 +34,7 @@ struct finding {
     std::string strategy, variable, message, story;
     u32 threads = 0;
     u64 switches = 0;
+    u64 first_step = 0; // of the story, in the run: where a debugger stops
     std::vector<source_place> places;
     std::string path;
 };

@@ -521,6 +521,7 @@ void tell(finding& f, const channel& c, const symbols& names) {
     default: t.tell_failure();
     }
     for (const auto& s : t.steps) t.remember(s.place);
+    f.first_step = t.steps.empty() ? 0 : t.steps.front().number;
     f.story = t.render();
 }
 

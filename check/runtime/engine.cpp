@@ -5,6 +5,11 @@
 
 #include <linux/futex.h>
 
+/// A debugger's breakpoint: see `heddle replay --gdb`.
+HEDDLE_HOOK __attribute__((noinline)) void heddle_story_begins() {
+    asm volatile("");
+}
+
 namespace heddle::check::rt {
 
 engine g;
@@ -114,6 +119,7 @@ void log_choice(choice::kind_t kind, u32 value) {
 void set_attention() {
     const run_config& c = g.shared->config;
     u64 next = g.step_limit;
+    if (c.debug_step > g.step && c.debug_step < next) next = c.debug_step;
     if (c.replay != 0 && g.next_choice < c.choices && g.shared->choices_in[g.next_choice].step < next)
         next = g.shared->choices_in[g.next_choice].step;
     g.attention = next;
@@ -172,6 +178,12 @@ void checkpoint(thread* next) {
 void decide(bool stays, bool yielding, bool leaves = false) {
     thread* me = self;
     __atomic_store_n(&g.shared->heartbeat, g.step, __ATOMIC_RELAXED); // read by a watchdog only
+    const u64 debug_step = g.shared->config.debug_step;
+    if (debug_step != 0 && g.step >= debug_step && !g.told_debugger) {
+        g.told_debugger = true;
+        set_attention();
+        heddle_story_begins();
+    }
     if (g.step >= g.step_limit) {
         // An unjust schedule can keep any program from ending: a just one gets as many steps again.
         if (g.fair || g.shared->config.schedule <= 1) fail_steps();
@@ -363,6 +375,7 @@ void begin_run() {
     self->kernel_id = static_cast<int>(kernel(SYS_gettid));
     g.shared->child_thread = static_cast<u32>(self->kernel_id);
     set_attention();
+    if (c.debug_step != 0) kernel(SYS_kill, kernel(SYS_getpid), 19); // SIGSTOP: the debugger attaches
 }
 
 } // namespace heddle::check::rt

@@ -80,6 +80,7 @@ struct engine {
     i64 jumped_ns;
     u32 next_choice;
     u64 step_limit;
+    bool told_debugger;
     bool fair; // past the step limit: the default schedule decides, to be just
 };
 

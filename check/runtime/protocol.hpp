@@ -126,6 +126,7 @@ struct run_config {
     u32 choices;     // length of choices_in
     u32 checkpoints; // length of checkpoints_in; 0: do not compare
     u32 early_timeouts; // of a replay: timed waits may be chosen before their time
+    u64 debug_step;     // not 0: stop for a debugger, and call heddle_story_begins() at this step
     i64 expected_exit;  // exit status of the unperturbed run; -1 while unknown
     i64 wall_base_ns; // what the program's clocks show at the start: the same in every run
     i64 steady_base_ns;
