@@ -141,6 +141,7 @@ void session::start(const program_file& program, const std::vector<std::string>&
         if (!loud) redirect(2, O_WRONLY);
         setenv("LD_LIBRARY_PATH", path.c_str(), 1);
         setenv(channel_variable, variable.c_str(), 1);
+        setenv("LD_BIND_NOW", "1", 1); // once in the server instead of once in every copy
         personality(ADDR_NO_RANDOMIZE); // refused in some containers: addresses decide nothing
         execv(argv[0], argv.data());
         _exit(127);

@@ -260,7 +260,7 @@ void plain_point(u64 address, u64 pc, bool write) {
     else ++t->quiet;
     const bool now = g.step >= g.attention || g.every_access || t->quiet > spin_reads ||
                      g.step - t->slice > long_slice;
-    if (!now && (!g.plain_points || location_id(pc) == 0)) return;
+    if (!now && (!g.plain_points || g.alive - g.asleep == 1 || location_id(pc) == 0)) return;
     --g.step; // point() counts it
     if (!write) --t->quiet;
     point(write ? op::write : op::read, address, pc, write);
@@ -285,6 +285,7 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
     t->wait_since = g.step;
     t->deadline = deadline;
     t->sleeping = sleeping;
+    if (deadline == never) ++g.asleep;
     t->timed_out = false;
     t->pending_pc = pc;
     t->wait_where = here(pc);
@@ -298,6 +299,7 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
 }
 
 void wake(thread* t) {
+    if (t->deadline == never) --g.asleep;
     t->state = thread::ready;
     t->deadline = never;
 }

@@ -74,6 +74,9 @@ struct engine {
     bool plain_points, every_access, recording, controlled;
     thread* threads[max_threads];
     u32 count, alive;
+    u32 asleep;   // threads that only another one can wake
+    u32 unjoined; // other threads that live, or ended without the main thread knowing
+    bool solo;    // main alone, and whatever others did happened before: no race is possible
     channel* shared;
     strategy* search;
     u64 hash;

@@ -73,8 +73,11 @@ header* header_of(u64 address) {
 }
 
 header* take_slot(u32 c) {
-    if (heap.base == nullptr)
+    if (heap.base == nullptr) {
         heap.base = static_cast<char*>(map_pages(class_count * class_range));
+        heap_begin = address_of(heap.base);
+        heap_end = heap_begin + class_count * class_range;
+    }
     if (header* h = heap.free[c]) {
         heap.free[c] = h->next;
         return h;
@@ -119,6 +122,8 @@ frames load_place(const u64 (&from)[4]) {
 }
 
 } // namespace
+
+u64 heap_begin, heap_end;
 
 void* heap_allocate(std::size_t size, std::size_t alignment, u64 pc) {
     const u64 room = size + (alignment > 16 ? alignment : 0);

@@ -141,6 +141,7 @@ void serve() {
         g.shared = open_channel(memory);
         kernel(SYS_close, memory);
         unsetenv(channel_variable);
+        unsetenv("LD_BIND_NOW");
         list_modules();
         unwound_here(0); // its first call initialises: not in the middle of a run
         bind_to_one_cpu();

@@ -96,6 +96,8 @@ int join_thread(pthread_t handle, void** result, i64 deadline, u64 pc) {
     if (t->detached) return EINVAL;
     if (wait_for_end(t, deadline, pc) != 0) return ETIMEDOUT;
     acquire_from(t->clock, self);
+    --g.unjoined;
+    g.solo = g.unjoined == 0;
     record(op::join, 0, pc, t->id);
     reap(t);
     if (result != nullptr) *result = t->canceled ? PTHREAD_CANCELED : t->result;
@@ -120,6 +122,8 @@ thread* new_thread() {
     t->clock.set(t->id, 1);
     g.threads[g.count++] = t;
     ++g.alive;
+    if (t->id != 0) ++g.unjoined;
+    g.solo = g.unjoined == 0;
     return t;
 }
 
