@@ -1,0 +1,47 @@
+#pragma once
+// The search: schedules until the budget is spent, each distinct bug once.
+
+#include "session.hpp"
+
+#include "../report/story.hpp"
+
+#include <functional>
+#include <set>
+
+namespace heddle::check {
+
+struct check_options {
+    u64 schedules = 10'000;
+    double seconds = 30;
+    u64 seed = 1;
+    strategy_kind strategy = strategy_kind::mix;
+    std::string out = "heddle-out";
+};
+
+struct check_report {
+    program_file program;
+    std::vector<std::string> arguments;
+    u64 seed = 0, schedules = 0, steps = 0, points = 0;
+    double seconds = 0;
+    u32 threads = 0;
+    std::vector<finding> findings;
+    std::vector<std::string> limits;
+    bool fails_alone = false;  // the unperturbed run crashes or ends with an error
+    std::string alone;         // how
+    bool was_interrupted = false;
+};
+
+/// Called with every finding as soon as it is complete, and with progress otherwise (null).
+using listener = std::function<void(const finding* found, u64 schedules)>;
+
+/// Blocks until the budget is spent or Ctrl-C; throws not_checkable.
+check_report explore(const program_file& program, const std::vector<std::string>& arguments,
+                     const check_options& options, const listener& listen);
+
+/// Sets up the channel for a replay of `f`.
+void prepare_replay(channel& c, const finding& f);
+
+/// Whether the last run of the channel shows the failure.
+bool shows(const channel& c, failure kind, u64 signature);
+
+} // namespace heddle::check

@@ -1,0 +1,78 @@
+#pragma once
+// The program under check as a running fork server, and the watchdog over its runs.
+
+#include "../runtime/protocol.hpp"
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace heddle::check {
+
+/// The program cannot be checked; what() says why and what to do.
+struct not_checkable : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The user pressed Ctrl-C.
+struct interrupted : std::exception {};
+
+/// What can be said of a program file without running it.
+struct program_file {
+    std::string path;     // absolute
+    std::string build_id; // hexadecimal; empty when the linker left none
+    std::string digest;   // of the contents
+};
+
+/// Looks the file over; throws not_checkable.
+program_file examine(const std::string& path);
+
+/// Thread safety: for one thread. Lifetime: ends the program with it.
+class session {
+public:
+    /// Starts the program up to its first line. `loud`: its output goes to ours, else nowhere.
+    session(const program_file& program, const std::vector<std::string>& arguments, bool loud);
+    ~session();
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+
+    channel& shared() { return *shared_; }
+
+    /// Runs schedules from `first` until one has something to tell or `count` are done; blocks.
+    /// The last run's outcome is in shared().result, its number in shared().config.schedule.
+    void run(u64 first, u64 count);
+
+    /// Repeats one run by its choices; `strict`: a departure from what was recorded ends it.
+    void replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, bool record);
+
+    /// Repeats the run under gdb, which takes the terminal and stops at `first_step`; blocks.
+    void debug(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, u64 first_step);
+
+    /// How many runs the watchdog had to end.
+    u64 given_up() const { return given_up_; }
+
+
+private:
+    void start(const program_file& program, const std::vector<std::string>& arguments, bool loud);
+    void order_replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints);
+    void wait_ready();
+    void wait_reply();
+    void watch(pid_t child);
+    [[noreturn]] void server_gone();
+
+    channel* shared_ = nullptr;
+    int commands_ = -1, replies_ = -1;
+    pid_t server_ = -1;
+    u64 given_up_ = 0;
+    u64 last_heartbeat_ = 0;
+    pid_t last_child_ = 0;
+    double still_seconds_ = 0;
+};
+
+/// Set by the signal handler of main().
+extern volatile bool interrupt_requested;
+
+} // namespace heddle::check

@@ -1,0 +1,383 @@
+#include "engine.hpp"
+
+#include "failure.hpp"
+#include "record.hpp"
+
+#include <linux/futex.h>
+
+/// A debugger's breakpoint: see `heddle replay --gdb`.
+HEDDLE_HOOK __attribute__((noinline)) void heddle_story_begins() {
+    asm volatile("");
+}
+
+namespace heddle::check::rt {
+
+engine g;
+thread_local thread* self __attribute__((tls_model("initial-exec")));
+
+namespace {
+
+/// Reads without a change after which a thread counts as spinning.
+constexpr u32 spin_reads = 500;
+/// Yields in a row after which a thread counts as spinning.
+constexpr u32 many_yields = 32;
+/// Steps after which others get the turn even if the running thread would go on.
+constexpr u64 long_slice = 4000;
+/// How far ahead a deadline may lie for its wait to end early: a machine can be that slow.
+constexpr i64 plausible_delay_ns = 1'000'000'000;
+constexpr i64 step_ns = 20;
+
+void wait_for_turn(thread* t) {
+    while (__atomic_load_n(&t->turn, __ATOMIC_ACQUIRE) == 0) // pairs with give_turn()
+        kernel(SYS_futex, as_long(&t->turn), FUTEX_WAIT_PRIVATE, 0, 0);
+    __atomic_store_n(&t->turn, 0, __ATOMIC_RELAXED); // only the owner waits on it
+}
+
+void give_turn(thread* to) {
+    g.current = to;
+    to->slice = g.step;
+    g.shared->child_thread = static_cast<u32>(to->kernel_id);
+    __atomic_store_n(&to->turn, 1, __ATOMIC_RELEASE); // pairs with wait_for_turn()
+    kernel(SYS_futex, as_long(&to->turn), FUTEX_WAKE_PRIVATE, 1);
+}
+
+/// What decide() chooses from: parallel to the candidates that the strategy sees.
+struct lineup {
+    candidate list[max_threads];
+    thread* threads[max_threads];
+    u32 count, current, fallback;
+};
+lineup line;
+
+candidate describe(thread* t, bool early) {
+    return {t->id, t->pending, t->pending_writes, early, t->at_main_end,
+            t->pending_pc == 0 ? 0 : location_id(t->pending_pc),
+            t->pending_address == 0 ? 0 : object_id(t->pending_address), t->serial};
+}
+
+bool may_end_early(const thread* t, i64 now) {
+    if (t->state != thread::blocked || t->deadline == never) return false;
+    if (t->sleeping) return true;
+    const bool allowed = g.shared->config.replay != 0 || g.search->early_timeouts();
+    return allowed && t->deadline - now <= plausible_delay_ns;
+}
+
+/// Fills `line`; returns false when nobody can run, now or later.
+bool line_up(thread* me, bool stays, bool yielding) {
+    const i64 now = clock_ns();
+    line.count = 0;
+    line.current = max_threads;
+    thread* first_due = nullptr;
+    u32 prompt = max_threads; // the default among those that can run at once
+    for (u32 i = 0; i < g.count; ++i) {
+        thread* t = g.threads[i];
+        const bool waits = t->state == thread::blocked && t->deadline != never;
+        const bool due = waits && t->deadline <= now;
+        const bool runs = t->state == thread::ready && (t != me || stays);
+        if (waits && (first_due == nullptr || t->deadline < first_due->deadline)) first_due = t;
+        if (!runs && !due && !may_end_early(t, now)) continue;
+        const u32 index = line.count++;
+        line.list[index] = describe(t, !runs && !due);
+        line.threads[index] = t;
+        if (t == me && runs) line.current = index;
+        if (!runs && !due) continue;
+        // Cyclic order after `me`, and `me` itself last.
+        if (prompt == max_threads) prompt = index;
+        const bool had_passed = line.threads[prompt]->id > me->id;
+        if (t->id > me->id && !had_passed) prompt = index;
+    }
+    if (line.current == max_threads) line.current = line.count;
+    line.fallback = prompt;
+    if (line.current < line.count && !yielding) line.fallback = line.current;
+    if (line.fallback != max_threads) return true;
+    if (first_due == nullptr) return false;
+    for (u32 i = 0; i < line.count; ++i)
+        if (line.threads[i] == first_due) line.fallback = i;
+    if (line.fallback == max_threads) { // not plausible to end early, but nobody else can run
+        line.list[line.count] = describe(first_due, true);
+        line.threads[line.count] = first_due;
+        line.fallback = line.count++;
+        line.current = line.current == line.count - 1 ? line.count : line.current;
+    }
+    return true;
+}
+
+u32 index_of(u32 thread_id) {
+    for (u32 i = 0; i < line.count; ++i)
+        if (line.list[i].thread == thread_id) return i;
+    return max_threads;
+}
+
+void log_choice(choice::kind_t kind, u32 value) {
+    run_result& r = g.shared->result;
+    if (r.choices < max_choices)
+        g.shared->choices_out[r.choices++] = {g.step, kind, value};
+    else
+        r.truncated = 1;
+}
+
+void set_attention() {
+    const run_config& c = g.shared->config;
+    u64 next = g.step_limit;
+    if (c.debug_step > g.step && c.debug_step < next) next = c.debug_step;
+    if (c.replay != 0 && g.next_choice < c.choices && g.shared->choices_in[g.next_choice].step < next)
+        next = g.shared->choices_in[g.next_choice].step;
+    g.attention = next;
+}
+
+/// The recorded choice for this step, if there is one.
+const choice* recorded(choice::kind_t kind) {
+    const run_config& c = g.shared->config;
+    if (c.replay == 0 || g.next_choice >= c.choices) return nullptr;
+    const bool lenient = c.replay == 2;
+    while (lenient && g.next_choice < c.choices && g.shared->choices_in[g.next_choice].step < g.step)
+        ++g.next_choice;
+    if (g.next_choice >= c.choices) return nullptr;
+    const choice* next = &g.shared->choices_in[g.next_choice];
+    if (next->step < g.step) fail_diverged(g.step, 0, 0);
+    if (next->step != g.step || next->kind != kind) return nullptr;
+    ++g.next_choice;
+    set_attention();
+    return next;
+}
+
+u32 pick(bool yielding) {
+    if (g.shared->config.replay != 0) {
+        const choice* c = recorded(choice::thread);
+        if (c == nullptr) return line.fallback;
+        const u32 index = index_of(c->value);
+        if (index != max_threads) return index;
+        if (g.shared->config.replay == 1) fail_diverged(g.step, 0, 0);
+        return line.fallback;
+    }
+    if (line.count == 1 || g.fair) return line.fallback;
+    ++g.shared->result.points;
+    const situation now{line.list, line.count, line.current, yielding,
+                        yielding && (self->spinning || self->yields > many_yields), line.fallback,
+                        g.shared->location_count, g.shared->result.points};
+    const u32 chosen = g.search->choose(now);
+    return chosen < line.count ? chosen : line.fallback;
+}
+
+/// Every change of turn leaves a hash that a replay must meet again.
+void checkpoint(thread* next) {
+    run_result& r = g.shared->result;
+    g.hash = combine(g.hash, (u64{next->id} << 32) ^ (static_cast<u64>(next->pending) << 16) ^
+                                 (next->pending_pc & 0xfff) ^ g.step);
+    r.hash = g.hash;
+    if (r.checkpoints >= max_checkpoints) return;
+    const u32 value = static_cast<u32>(g.hash);
+    const u32 index = r.checkpoints++;
+    g.shared->checkpoints_out[index] = value;
+    if (g.shared->config.replay != 0 && index < g.shared->config.checkpoints &&
+        g.shared->checkpoints_in[index] != value)
+        fail_diverged(g.step, g.shared->checkpoints_in[index], value);
+}
+
+/// The one place where the turn changes hands. `stays`: the caller can go on itself.
+void decide(bool stays, bool yielding, bool leaves = false) {
+    thread* me = self;
+    __atomic_store_n(&g.shared->heartbeat, g.step, __ATOMIC_RELAXED); // read by a watchdog only
+    const u64 debug_step = g.shared->config.debug_step;
+    if (debug_step != 0 && g.step >= debug_step && !g.told_debugger) {
+        g.told_debugger = true;
+        set_attention();
+        heddle_story_begins();
+    }
+    if (g.step >= g.step_limit) {
+        // An unjust schedule can keep any program from ending: a just one gets as many steps again.
+        if (g.fair || g.shared->config.schedule <= 1) fail_steps();
+        g.fair = true;
+        g.step_limit *= 2;
+        set_attention();
+    }
+    if (!line_up(me, stays, yielding)) {
+        if (leaves && g.alive == 0) return; // the last thread ends: so does the process
+        fail_blocked();
+    }
+    const u32 chosen = pick(yielding);
+    thread* next = line.threads[chosen];
+    if (chosen != line.fallback) log_choice(choice::thread, next->id);
+    if (next->state == thread::blocked) { // a sleep or timed wait ends
+        const i64 now = clock_ns();
+        if (next->deadline > now) g.jumped_ns += next->deadline - now;
+        next->timed_out = true;
+        next->state = thread::ready;
+    }
+    if (next == me) return;
+    checkpoint(next);
+    if (stays) ++g.shared->result.switches;
+    flush_write(me);
+    give_turn(next);
+    if (!leaves) wait_for_turn(me);
+}
+
+void announce(thread* t, op kind, u64 address, u64 pc, bool writes) {
+    t->pending = kind;
+    t->pending_address = address;
+    t->pending_pc = pc;
+    t->pending_writes = writes;
+    ++t->serial;
+}
+
+/// Time flies for a thread that spins while all others sleep.
+void pass_time(thread* t) {
+    const u32 doublings = t->yields < 24 ? t->yields : 24;
+    g.jumped_ns += i64{10'000} << doublings;
+    ++t->yields;
+}
+
+} // namespace
+
+void point(op kind, u64 address, u64 pc, bool writes) {
+    thread* t = self;
+    flush_write(t);
+    ++g.step;
+    announce(t, kind, address, pc, writes);
+    if (writes) t->quiet = t->yields = 0;
+    else ++t->quiet;
+    bool yielding = false;
+    if (t->quiet > spin_reads) {
+        yielding = true;
+        t->spinning = true;
+        t->quiet = 0;
+        pass_time(t);
+    } else if (g.step - t->slice > long_slice) {
+        yielding = true;
+        t->spinning = true;
+        t->slice = g.step;
+        g.jumped_ns += 2'000'000;
+    }
+    decide(true, yielding);
+    t->spinning = false;
+}
+
+void plain_point(u64 address, u64 pc, bool write) {
+    thread* t = self;
+    if (t->open_write != nullptr) flush_write(t);
+    ++g.step;
+    if (write) t->quiet = t->yields = 0;
+    else ++t->quiet;
+    const bool now = g.step >= g.attention || g.every_access || t->quiet > spin_reads ||
+                     g.step - t->slice > long_slice;
+    if (!now && (!g.plain_points || g.alive - g.asleep == 1 || location_id(pc) == 0)) return;
+    --g.step; // point() counts it
+    if (!write) --t->quiet;
+    point(write ? op::write : op::read, address, pc, write);
+}
+
+void yield_turn(op kind, u64 pc) {
+    thread* t = self;
+    flush_write(t);
+    ++g.step;
+    announce(t, kind, 0, pc, false);
+    pass_time(t);
+    decide(true, true);
+}
+
+bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
+    thread* t = self;
+    flush_write(t);
+    ++g.step;
+    t->state = thread::blocked;
+    t->waiting = what;
+    t->wait_address = address;
+    t->wait_since = g.step;
+    t->deadline = deadline;
+    t->sleeping = sleeping;
+    if (deadline == never) ++g.asleep;
+    t->timed_out = false;
+    t->pending_pc = pc;
+    t->wait_where = here(pc);
+    t->wait_key = place_key(pc);
+    ++t->serial;
+    look_for_cycle(t);
+    decide(false, false);
+    t->waiting = wait_for::nothing;
+    t->quiet = t->yields = t->clock_reads = 0;
+    return !t->timed_out;
+}
+
+void wake(thread* t) {
+    if (t->deadline == never) --g.asleep;
+    t->state = thread::ready;
+    t->deadline = never;
+}
+
+u32 waiters(wait_for what, u64 address, thread** into) {
+    u32 n = 0;
+    for (u32 i = 0; i < g.count; ++i) {
+        thread* t = g.threads[i];
+        if (t->state != thread::blocked || t->waiting != what || t->wait_address != address) continue;
+        u32 at = n++;
+        for (; at > 0 && into[at - 1]->wait_since > t->wait_since; --at) into[at] = into[at - 1];
+        into[at] = t;
+    }
+    return n;
+}
+
+u32 wake_all(wait_for what, u64 address) {
+    u32 n = 0;
+    for (u32 i = 0; i < g.count; ++i) {
+        thread* t = g.threads[i];
+        if (t->state != thread::blocked || t->waiting != what || t->wait_address != address) continue;
+        wake(t);
+        ++n;
+    }
+    return n;
+}
+
+u32 choose_waiter(u32 n) {
+    ++g.step;
+    u32 chosen = 0;
+    if (g.shared->config.replay != 0) {
+        if (const choice* c = recorded(choice::waiter)) chosen = c->value;
+        if (chosen >= n) chosen = 0;
+    } else {
+        chosen = g.search->choose_waiter(n);
+    }
+    if (chosen != 0) log_choice(choice::waiter, chosen);
+    return chosen;
+}
+
+void begin_thread(thread* t) {
+    self = t;
+    t->kernel_id = static_cast<int>(kernel(SYS_gettid));
+    wait_for_turn(t);
+    g.shared->child_thread = static_cast<u32>(t->kernel_id);
+}
+
+void end_thread() {
+    thread* t = self;
+    flush_write(t);
+    ++g.step;
+    t->state = thread::finished;
+    --g.alive;
+    wake_all(wait_for::join, address_of(t));
+    decide(false, false, true);
+}
+
+i64 clock_ns() {
+    return g.jumped_ns + static_cast<i64>(g.step) * step_ns;
+}
+
+void begin_run() {
+    const run_config& c = g.shared->config;
+    static strategy search;
+    g.search = &search;
+    search.begin(c.replay != 0 ? strategy_kind::in_order : c.strategy, c.seed, c.schedule, c.points);
+    g.shared->result.strategy = search.kind();
+    g.shared->result.preset = search.preset();
+    g.plain_points = c.replay == 0;
+    g.every_access = search.every_access();
+    g.recording = c.record != 0;
+    g.step_limit = c.step_limit;
+    g.current = self;
+    g.controlled = true;
+    self->kernel_id = static_cast<int>(kernel(SYS_gettid));
+    g.shared->child_thread = static_cast<u32>(self->kernel_id);
+    set_attention();
+    if (c.debug_step != 0) kernel(SYS_kill, kernel(SYS_getpid), 19); // SIGSTOP: the debugger attaches
+}
+
+} // namespace heddle::check::rt

@@ -1,0 +1,240 @@
+#include "failure.hpp"
+
+#include "heap.hpp"
+#include "record.hpp"
+#include "sync.hpp"
+
+#include <signal.h>
+#include <ucontext.h>
+
+#include <cstring>
+
+namespace heddle::check::rt {
+
+namespace {
+
+[[noreturn]] void end_run(failure kind, u64 signature) {
+    run_result& r = g.shared->result;
+    r.signature = signature == 0 ? 1 : signature;
+    r.steps = g.step;
+    r.threads = g.count;
+    if (self != nullptr) r.failing_thread = self->id;
+    if (self != nullptr && g.recording) {
+        flush_write(self);
+        if (kind != failure::diverged) record(op::fail, r.at.address, r.at.where.pc[0]);
+    }
+    r.kind = kind;
+    kernel(SYS_exit_group, 0);
+    __builtin_unreachable();
+}
+
+blocked_thread describe(thread* t) {
+    blocked_thread b{};
+    b.thread = t->id;
+    b.what = t->waiting;
+    b.owner = max_threads;
+    b.address = t->wait_address;
+    b.since_step = t->wait_since;
+    b.where = t->wait_where;
+    if (t->waiting == wait_for::join) {
+        b.owner = reinterpret_cast<thread*>(t->wait_address)->id;
+        return b;
+    }
+    b.what_object = object_at(t->wait_address);
+    const sync_object* o = find_sync(t->wait_address);
+    if (o == nullptr) return b;
+    b.missed = o->missed;
+    b.missed_step = o->missed_step;
+    if (o->owner != nullptr) {
+        b.owner = o->owner->id;
+        b.held_from = o->held_from;
+    }
+    if (t->waiting == wait_for::futex)
+        b.changed = value_at(t->wait_address, 4) != (t->wait_value & 0xffffffff);
+    return b;
+}
+
+thread* lock_owner(const thread* t) {
+    if (t->state != thread::blocked || t->deadline != never) return nullptr;
+    if (t->waiting == wait_for::join) return reinterpret_cast<thread*>(t->wait_address);
+    if (t->waiting != wait_for::mutex && t->waiting != wait_for::write_lock &&
+        t->waiting != wait_for::read_lock && t->waiting != wait_for::spin &&
+        t->waiting != wait_for::once && t->waiting != wait_for::guard)
+        return nullptr;
+    const sync_object* o = find_sync(t->wait_address);
+    return o == nullptr ? nullptr : o->owner;
+}
+
+[[noreturn]] void fail_deadlock(failure kind) {
+    run_result& r = g.shared->result;
+    u64 cycle = 0, all = 0;
+    for (u32 i = 0; i < r.blocked; ++i) {
+        const blocked_thread& b = r.block[i];
+        const u64 one = combine(static_cast<u64>(kind), g.threads[b.thread]->wait_key);
+        if (b.in_cycle) cycle += one;
+        const bool tells = b.what == wait_for::condition || b.what == wait_for::futex;
+        if (kind != failure::lost_wakeup || tells) all ^= mix(one);
+    }
+    if (r.blocked > 0) {
+        r.at.where = r.block[0].where;
+        r.at.thread = r.block[0].thread;
+        r.at.address = r.block[0].address;
+    }
+    end_run(kind, cycle != 0 ? cycle : all);
+}
+
+} // namespace
+
+bool known(u64 signature) {
+    if (signature == 0) signature = 1;
+    for (u64 i = signature, tries = 0; tries < max_known; ++i, ++tries) {
+        u64& k = g.shared->known[i % max_known];
+        if (k == signature) return true;
+        if (k == 0) {
+            k = signature;
+            return false;
+        }
+    }
+    return true;
+}
+
+void report_race(const access& first, const access& second) {
+    const u64 a = first.where.pc[0], b = second.where.pc[0];
+    const u64 signature = combine(a < b ? a : b, a < b ? b : a);
+    run_result& r = g.shared->result;
+    for (u32 i = 0; i < r.races; ++i)
+        if (r.race[i].signature == signature) return;
+    if (r.races == max_races) return;
+    if (g.shared->config.replay == 0 && known(signature)) return;
+    auto& race = r.race[r.races++];
+    race.first = first;
+    race.second = second;
+    race.what = object_at(second.address);
+    race.signature = signature;
+    race.steps = g.step;
+    race.choices = r.choices;
+}
+
+void fail_use_after_free(u64 address, u32 size, bool write, u64 pc) {
+    run_result& r = g.shared->result;
+    r.at.thread = self->id;
+    r.at.write = write;
+    r.at.size = static_cast<u8>(size);
+    r.at.address = address;
+    r.at.step = g.step;
+    r.at.where = here(pc);
+    r.what = object_at(address);
+    describe_free(address, r.other);
+    end_run(failure::use_after_free, combine(static_cast<u64>(failure::use_after_free), free_key(address)));
+}
+
+void fail_double_free(u64 address, u64 pc) {
+    run_result& r = g.shared->result;
+    r.at.thread = self->id;
+    r.at.address = address;
+    r.at.step = g.step;
+    r.at.where = here(pc);
+    r.what = object_at(address);
+    describe_free(address, r.other);
+    end_run(failure::double_free, combine(static_cast<u64>(failure::double_free), free_key(address)));
+}
+
+void fail_blocked() {
+    run_result& r = g.shared->result;
+    bool lost = false;
+    for (u32 i = 0; i < g.count; ++i) {
+        thread* t = g.threads[i];
+        if (t->state != thread::blocked || r.blocked == max_blocked) continue;
+        blocked_thread& b = r.block[r.blocked++];
+        b = describe(t);
+        lost |= b.what == wait_for::condition && b.missed > 0;
+        lost |= b.what == wait_for::futex && (b.changed != 0 || b.missed > 0);
+    }
+    fail_deadlock(lost ? failure::lost_wakeup : failure::deadlock);
+}
+
+void look_for_cycle(thread* t) {
+    thread* at = lock_owner(t);
+    for (u32 hops = 0; at != nullptr && hops < g.count; ++hops) {
+        if (at != t) {
+            at = lock_owner(at);
+            continue;
+        }
+        run_result& r = g.shared->result;
+        do {
+            if (r.blocked == max_blocked) break;
+            blocked_thread& b = r.block[r.blocked++];
+            b = describe(at);
+            b.in_cycle = 1;
+            at = lock_owner(at);
+        } while (at != t);
+        fail_deadlock(failure::deadlock);
+    }
+}
+
+void fail_steps() {
+    run_result& r = g.shared->result;
+    r.at.where = here(self->pending_pc);
+    r.at.thread = self->id;
+    end_run(g.shared->config.schedule <= 1 ? failure::endless : failure::livelock, 77);
+}
+
+void fail_diverged(u64 step, u64 wanted, u64 found) {
+    run_result& r = g.shared->result;
+    r.diverged_step = step;
+    r.hash_wanted = wanted;
+    r.hash_found = found;
+    end_run(failure::diverged, 78);
+}
+
+void fail_text(failure kind, const char* text, u64 signature, u64 pc) {
+    run_result& r = g.shared->result;
+    std::strncpy(r.text, text, sizeof r.text - 1);
+    r.at.thread = self == nullptr ? 0 : self->id;
+    r.at.step = g.step;
+    if (self != nullptr) r.at.where = g.recording ? unwound_here(pc) : here(pc);
+    if (signature == 0) signature = combine(static_cast<u64>(kind), self == nullptr ? pc : place_key(pc));
+    end_run(kind, signature);
+}
+
+void fail_crash(int signal, u64 pc, u64 address) {
+    run_result& r = g.shared->result;
+    r.signal = static_cast<u32>(signal);
+    r.at.address = address;
+    r.at.thread = self == nullptr ? 0 : self->id;
+    r.at.step = g.step;
+    if (self != nullptr) r.at.where = here(pc);
+    if (signal == SIGABRT && self != nullptr) r.at.where = unwound_here(pc);
+    end_run(failure::crash, combine(combine(static_cast<u64>(failure::crash), pc), static_cast<u64>(signal)));
+}
+
+namespace {
+
+void on_crash(int number, siginfo_t* info, void* context) {
+    const auto* u = static_cast<const ucontext_t*>(context);
+#if defined(__x86_64__)
+    const u64 pc = static_cast<u64>(u->uc_mcontext.gregs[REG_RIP]);
+#else
+    const u64 pc = u->uc_mcontext.pc;
+#endif
+    if (g.controlled) fail_crash(number, pc, address_of(info->si_addr));
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+} // namespace
+
+void install_crash_handlers() {
+    constexpr std::size_t size = 1u << 16;
+    stack_t own{};
+    own.ss_sp = map_pages(size); // a stack overflow leaves no room for the handler
+    own.ss_size = size;
+    sigaltstack(&own, nullptr);
+    struct sigaction action {};
+    action.sa_sigaction = on_crash;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    constexpr int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (const int number : crashes) sigaction(number, &action, nullptr);
+}
+
+} // namespace heddle::check::rt

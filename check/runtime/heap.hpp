@@ -1,0 +1,27 @@
+#pragma once
+// The program's heap: freed blocks are kept aside (quarantine) so that a use after free is seen.
+
+#include "engine.hpp"
+
+namespace heddle::check::rt {
+
+void* heap_allocate(std::size_t size, std::size_t alignment, u64 pc);
+void heap_free(void* block, u64 pc);
+std::size_t heap_size(const void* block);
+
+extern u64 heap_begin, heap_end;
+
+inline bool in_heap(u64 address) {
+    return address >= heap_begin && address < heap_end;
+}
+
+/// Fills in `o` when `address` lies in a block, freed or not.
+bool describe_block(u64 address, object& o);
+
+/// A number for the place where the block of `address` was freed.
+u64 free_key(u64 address);
+
+/// Who freed the block that `address` lies in.
+void describe_free(u64 address, access& a);
+
+} // namespace heddle::check::rt

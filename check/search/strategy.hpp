@@ -1,0 +1,94 @@
+#pragma once
+// Strategies: who runs next. They are functions of what they are shown and of a seed, nothing else;
+// what they are shown are stable ids (thread = order of creation, object and location = order of
+// first appearance), never addresses, so that the same seed gives the same run everywhere.
+
+#include "../runtime/protocol.hpp"
+
+namespace heddle::check {
+
+/// splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+class random_source {
+public:
+    explicit random_source(u64 seed) : state_(seed) {}
+    u64 next();
+    u32 below(u32 n) { return n < 2 ? 0 : static_cast<u32>((next() >> 32) * n >> 32); }
+    bool one_in(u32 n) { return below(n) == 0; }
+
+private:
+    u64 state_;
+};
+
+/// A thread that may be given the turn, and what it does as soon as it has it.
+struct candidate {
+    u32 thread;
+    op kind;
+    bool writes;
+    bool early;   // its sleep or timed wait would end before its time
+    bool main_end;
+    u32 location; // 0: not a learned one
+    u32 object;
+    u64 serial;   // changes with every operation of that thread
+};
+
+struct situation {
+    const candidate* list; // by thread id, rising
+    u32 count;             // at least 1
+    u32 current;           // index of the thread that runs now; `count` when it cannot go on
+    bool yielding;         // the current thread asked to let others go first, or spins
+    bool spinning;         // it does so again and again: it waits for somebody else
+    u32 default_choice;    // index of what the default schedule does
+    u32 locations;         // how many have been learned
+    u64 point;             // number of this decision
+};
+
+/// Which strategy schedule `number` of a mix uses; 1 and 2 are the two without preemption.
+strategy_kind strategy_of(strategy_kind asked, u64 seed, u64 number);
+
+/// The name used on the command line.
+const char* name_of(strategy_kind kind);
+
+class strategy {
+public:
+    /// `points`: how many decisions a run of this program takes, roughly.
+    void begin(strategy_kind kind, u64 seed, u64 number, u64 points);
+
+    u32 choose(const situation& now);
+
+    /// Which of `n` waiters, longest waiting first, a notification goes to.
+    u32 choose_waiter(u32 n);
+
+    /// Whether this run makes a point of every memory access, not just of learned ones.
+    bool every_access() const { return every_access_; }
+
+    /// Whether this run lets timed waits end early although others could run.
+    bool early_timeouts() const { return early_timeouts_; }
+
+    strategy_kind kind() const { return kind_; }
+    u32 preset() const { return preset_; }
+
+private:
+    bool gives_way(const situation& now) const;
+    u32 filter(const situation& now, u32* allowed);
+    u32 reversed(const situation& now, const u32* allowed, u32 n) const;
+    u32 random_walk(const situation& now, const u32* allowed, u32 n);
+    u32 pct(const situation& now, const u32* allowed, u32 n);
+    u32 pos(const situation& now, const u32* allowed, u32 n);
+    u32 hold(const situation& now, const u32* allowed, u32 n);
+
+    strategy_kind kind_ = strategy_kind::in_order;
+    random_source random_{0};
+    u32 preset_ = 0;
+    bool every_access_ = false, early_timeouts_ = false, main_last_ = false;
+    bool heeds_yields_ = true;
+    u32 main_waits_ = 0;
+    u32 change_points_ = 0;
+    u64 change_at_[8] = {};
+    u64 lowest_ = 0;
+    u64 priority_[max_threads] = {};
+    u64 serial_[max_threads] = {};
+    u32 held_[3] = {};
+    u32 held_count_ = 0;
+};
+
+} // namespace heddle::check

@@ -1,0 +1,86 @@
+#include "../../check/search/minimise.hpp"
+#include "../../check/search/strategy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace heddle::check {
+namespace {
+
+candidate runnable(u32 thread, u32 object = 0) {
+    return {thread, op::atomic_rmw, true, false, false, 0, object, 1};
+}
+
+std::vector<u32> choices_of(strategy_kind kind, u64 seed, int count) {
+    auto s = std::make_unique<strategy>();
+    s->begin(kind, seed, 7, 50);
+    std::vector<u32> made;
+    for (int i = 0; i < count; ++i) {
+        const candidate list[] = {runnable(0, 1), runnable(1, 1), runnable(2, 2)};
+        made.push_back(s->choose({list, 3, 0, false, false, 0, 4, static_cast<u64>(i) + 1}));
+    }
+    return made;
+}
+
+TEST(Strategy, MakesTheSameChoicesForTheSameSeed) {
+    for (const auto kind : {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold})
+        EXPECT_EQ(choices_of(kind, 11, 100), choices_of(kind, 11, 100)) << name_of(kind);
+}
+
+TEST(Strategy, ChoosesOnlyWhatItWasOffered) {
+    for (const auto kind : {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold})
+        for (u64 seed = 1; seed < 50; ++seed)
+            for (const u32 c : choices_of(kind, seed, 50)) ASSERT_LT(c, 3u) << name_of(kind);
+}
+
+TEST(Strategy, LetsEveryThreadRunUnderARandomWalk) {
+    const auto made = choices_of(strategy_kind::random_walk, 3, 300);
+    for (u32 thread = 0; thread < 3; ++thread) EXPECT_GT(std::count(made.begin(), made.end(), thread), 0);
+}
+
+TEST(Strategy, FollowsTheDefaultInOrder) {
+    for (const u32 c : choices_of(strategy_kind::in_order, 1, 20)) EXPECT_EQ(c, 0u);
+}
+
+TEST(Strategy, GivesWayWhenTheCurrentThreadSpins) {
+    for (const auto kind : {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold}) {
+        auto s = std::make_unique<strategy>();
+        s->begin(kind, 5, 9, 50);
+        for (u64 i = 1; i < 50; ++i) {
+            const candidate list[] = {runnable(0), runnable(1)};
+            ASSERT_EQ(s->choose({list, 2, 0, true, true, 1, 0, i}), 1u) << name_of(kind);
+        }
+    }
+}
+
+TEST(Strategy, StartsEveryMixWithTheTwoSchedulesWithoutPreemption) {
+    EXPECT_EQ(strategy_of(strategy_kind::mix, 99, 1), strategy_kind::in_order);
+    EXPECT_EQ(strategy_of(strategy_kind::mix, 99, 2), strategy_kind::reversed);
+}
+
+TEST(Minimise, LeavesOnlyTheChoicesThatMatter) {
+    std::vector<choice> all;
+    for (u64 step = 1; step <= 40; ++step) all.push_back({step, choice::thread, 1});
+    const trial fails = [](std::vector<choice>& c) {
+        const auto has = [&](u64 step) {
+            return std::any_of(c.begin(), c.end(), [&](const choice& x) { return x.step == step; });
+        };
+        return has(7) && has(31);
+    };
+    const auto least = minimise(all, fails, 1000);
+    ASSERT_EQ(least.size(), 2u);
+    EXPECT_EQ(least[0].step, 7u);
+    EXPECT_EQ(least[1].step, 31u);
+}
+
+TEST(Minimise, KeepsWithinItsBudget) {
+    int runs = 0;
+    std::vector<choice> all(64, choice{1, choice::thread, 1});
+    minimise(all, [&](std::vector<choice>&) { ++runs; return false; }, 10);
+    EXPECT_LE(runs, 10);
+}
+
+} // namespace
+} // namespace heddle::check
