@@ -24,6 +24,10 @@ header_present() {
     libbenchmark-dev) header=benchmark/benchmark.h ;;
     libtbb-dev) header=tbb/version.h ;;
     libasio-dev) header=asio.hpp ;;
+    libcli11-dev) header=CLI/CLI.hpp ;;
+    libfmt-dev) header=fmt/core.h ;;
+    nlohmann-json3-dev) header=nlohmann/json.hpp ;;
+    libdw-dev) header=elfutils/libdwfl.h ;;
     libconcurrentqueue-dev) header=concurrentqueue/concurrentqueue.h ;;
     *) return 1 ;;
     esac
