@@ -18,6 +18,7 @@ std::int64_t now_ns() noexcept;
 /// A point on the steady clock after which a wait gives up. Wall-clock jumps do not matter.
 struct deadline {
     std::int64_t ns = std::numeric_limits<std::int64_t>::max();
+    static constexpr double longest = 9.0e9; ///< seconds; 285 years, short of the 292 that fit
 
     static constexpr deadline never() noexcept { return {}; }
     bool is_never() const noexcept { return ns == std::numeric_limits<std::int64_t>::max(); }
@@ -28,7 +29,6 @@ struct deadline {
     static deadline after(std::chrono::duration<Rep, Period> d) noexcept {
         using seconds = std::chrono::duration<double>;
         if (!(d > d.zero())) return {std::numeric_limits<std::int64_t>::min()};
-        constexpr double longest = 9.0e9; // seconds; 285 years, short of the 292 that fit
         const std::int64_t now = now_ns();
         if (std::chrono::duration_cast<seconds>(d).count() > longest) return never();
         const auto ns = std::chrono::ceil<duration>(d).count();
@@ -37,8 +37,14 @@ struct deadline {
     /// The deadline at `tp`, translated to the steady clock once, now.
     template <class Clock, class Duration>
     static deadline at(std::chrono::time_point<Clock, Duration> tp) noexcept {
-        if (tp == std::chrono::time_point<Clock, Duration>::max()) return never();
-        return after(tp - Clock::now());
+        // Compared in floating point first: the exact difference to a far end of time overflows.
+        using seconds = std::chrono::duration<double>;
+        const auto now = Clock::now();
+        const double away =
+            (seconds(tp.time_since_epoch()) - seconds(now.time_since_epoch())).count();
+        if (away > longest) return never();
+        if (away < 0) return after(duration::zero());
+        return after(tp - now);
     }
 };
 

@@ -51,7 +51,6 @@ private:
 };
 
 TEST(NoMemory, F63SubmitQueuesNothing) {
-    ledger book;
     std::atomic<int> ran{0};
     int refused = 0;
     {
