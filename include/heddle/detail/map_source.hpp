@@ -80,6 +80,7 @@ public:
     template <class G>
     map_engine_for(Executor& executor, map_options options, order in, G&& f, Views... views)
         : map_engine<result>(std::move(options), in), executor_(executor),
+          workers_(executor.worker_count()),
           shared_(std::make_shared<shared>(std::forward<G>(f), std::move(views)...)),
           at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); },
                          shared_->views)) {
@@ -169,8 +170,7 @@ private:
     }
     std::size_t chunks_worth(std::int64_t ns) const noexcept override {
         const auto chunk_ns = item_ns() * static_cast<std::int64_t>(this->front_size());
-        return chunk_ns == 0 ? 0
-                             : static_cast<std::size_t>(ns * executor_.worker_count() / chunk_ns);
+        return chunk_ns == 0 ? 0 : static_cast<std::size_t>(ns * workers_ / chunk_ns);
     }
 
     std::size_t chunk_size() const noexcept {
@@ -183,7 +183,7 @@ private:
         constexpr std::int64_t worth_ns = 100'000, at_most = 1024;
         if (each == 0 || each > worth_ns / 2) return 1;
         std::size_t size = static_cast<std::size_t>(std::min(worth_ns / each, at_most));
-        const auto workers = static_cast<std::size_t>(executor_.worker_count());
+        const auto workers = static_cast<std::size_t>(workers_);
         if (this->total_ != 0) {
             size = std::min(size, (this->total_ - this->taken_) / (4 * workers));
         }
@@ -227,6 +227,7 @@ private:
     }
 
     Executor& executor_;
+    const int workers_; ///< the results may outlive the executor
     std::shared_ptr<shared> shared_;
     std::tuple<std::ranges::iterator_t<Views>...> at_;
     bool past_first_ = false;
