@@ -60,8 +60,13 @@ private:
     }
     static void nothing(task&) noexcept {}
 
-    static constexpr task::operations table{
-        &run, &nothing, &nothing, &state<R>::store_failure_of, &state<R>::failure_of, nullptr};
+    static constexpr task::operations table{&run,
+                                            &nothing,
+                                            &nothing,
+                                            &nothing,
+                                            &state<R>::store_failure_of,
+                                            &state<R>::failure_of,
+                                            nullptr};
 
     G& g_;
 };

@@ -167,6 +167,20 @@ void task::destroy() noexcept {
     operations_->destroy(*this);
 }
 
+/// The last handle is about to go while the executor still holds the object, for a moment. What
+/// the user can notice happens now: the failure is reported, the value is destroyed.
+void task::settle() noexcept {
+    const phase end = current();
+    if (end == phase::failed) report_unseen();
+    const bool executed = operations_->run != nullptr; // a promise may still give out handles
+    if (!executed || (end != phase::value && end != phase::failed)) return;
+    operations_->drop_result(*this);
+    // acq_rel: comes before the destruction by the owner. The phase of a done task is ours alone
+    // to change, since ours is the only handle.
+    state_.fetch_xor(static_cast<std::uint32_t>(end) ^ static_cast<std::uint32_t>(phase::spent),
+                     std::memory_order_acq_rel);
+}
+
 void task::report_unseen() noexcept {
     // relaxed: so that it is told once; see destroy().
     if (state_.fetch_or(looked_bit, std::memory_order_relaxed) & looked_bit) return;

@@ -72,6 +72,7 @@ public:
         }
     }
 
+    static void drop_result_of(task& t) noexcept { static_cast<state&>(t).destroy_result(); }
     static void store_failure_of(task& t, std::exception_ptr why) noexcept {
         static_cast<state&>(t).set_failure(std::move(why));
     }
@@ -123,8 +124,13 @@ private:
     }
     static void drop(task&) noexcept {}
 
-    static constexpr task::operations table{
-        nullptr, &drop, &destroy, &state<T>::store_failure_of, &state<T>::failure_of, nullptr};
+    static constexpr task::operations table{nullptr,
+                                            &drop,
+                                            &state<T>::drop_result_of,
+                                            &destroy,
+                                            &state<T>::store_failure_of,
+                                            &state<T>::failure_of,
+                                            nullptr};
 };
 
 /// A broken_executor_error: the task's thread is being unwound by pthread_exit.
@@ -198,6 +204,7 @@ private:
 
     static constexpr task::operations table{&run,
                                             &drop,
+                                            &state<T>::drop_result_of,
                                             &destroy,
                                             &state<T>::store_failure_of,
                                             &state<T>::failure_of,

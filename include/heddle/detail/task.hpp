@@ -18,8 +18,9 @@ namespace heddle::detail {
 class task;
 struct context;
 
-/// What became of a task so far. `setting` is a promise whose value is being written.
-enum class phase : std::uint32_t { pending, running, setting, value, failed, cancelled };
+/// What became of a task so far. `setting` is a promise whose value is being written; `spent` a
+/// task that nobody can look at any more, and whose result is gone already. [Last]
+enum class phase : std::uint32_t { pending, running, setting, value, failed, cancelled, spent };
 
 /// Something to be told when a task is done: a sleeping thread, a callback, a set of waiters.
 ///
@@ -53,6 +54,7 @@ public:
     struct operations {
         phase (*run)(task&);                  ///< call, store result, destroy the closure
         void (*drop_closure)(task&) noexcept; ///< destroy callable and arguments, uncalled
+        void (*drop_result)(task&) noexcept;  ///< destroy the result alone
         void (*destroy)(task&) noexcept;      ///< destroy result, free the object
         void (*store_failure)(task&, std::exception_ptr) noexcept;
         std::exception_ptr (*failure)(const task&) noexcept;
@@ -100,8 +102,8 @@ public:
                 destroy(); // nobody else can reach the task, so no read-modify-write is needed
                 return;
             }
-            // The executor is about to let go, but nobody can look any more: tell it now, not then.
-            if (phase_of(seen) == phase::failed && !(seen & looked_bit)) report_unseen();
+            // The executor is about to let go, but nobody can look any more: settle it now.
+            if (phase_of(seen) >= phase::value) settle();
         }
         // acq_rel: our use of the result comes before the destruction by whoever is last.
         const std::uint32_t old = state_.fetch_sub(one_handle, std::memory_order_acq_rel);
@@ -196,6 +198,7 @@ private:
 
     [[noreturn]] static void die_of_too_many_handles() noexcept;
     void destroy() noexcept;
+    void settle() noexcept;
     void report_unseen() noexcept;
     void lock_hooks() noexcept;
     void unlock_hooks() noexcept;
