@@ -2,6 +2,7 @@
 #include "story.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace heddle::check {
 
@@ -28,20 +29,23 @@ bool touches(const event& e, u64 address) {
     return is_access(e) && e.address <= address && address < e.address + std::max<u64>(e.size, 1);
 }
 
-/// The last variable that `thread` read before it failed and that another thread writes.
-u64 last_shared_read(const std::vector<const event*>& events, u32 thread) {
+} // namespace
+
+u64 last_shared_read(const std::vector<const event*>& events, u32 thread, u64 until) {
+    std::set<u64> written; // words that other threads write
+    for (const event* e : events)
+        if (e->thread != thread && is_write(*e)) written.insert(e->address / 8);
+    u64 fallback = 0;
     for (std::size_t i = events.size(); i > 0; --i) {
         const event& e = *events[i - 1];
-        if (e.thread != thread || !is_access(e) || e.kind == op::write) continue;
-        const auto by_other = [&](const event* o) {
-            return o->thread != thread && is_write(*o) && touches(*o, e.address);
-        };
-        if (std::any_of(events.begin(), events.end(), by_other)) return e.address;
+        const bool reads = is_access(e) && e.kind != op::write && e.kind != op::atomic_store;
+        if (e.thread != thread || e.step > until || !reads) continue;
+        if (written.count(e.address / 8) != 0) return e.address;
+        const bool own = e.what.kind == object::stack && e.what.thread == thread;
+        if (fallback == 0 && !own) fallback = e.address;
     }
-    return 0;
+    return fallback;
 }
-
-} // namespace
 
 pattern recognise(const std::vector<step>& steps) {
     // Lost update: A reads, B writes, A writes without having read again. The last one counts.
@@ -100,7 +104,7 @@ u64 focus_of(const channel& c, failure kind, u64 signature) {
     if (kind == failure::use_after_free || kind == failure::double_free) return r.at.address;
     const auto events = recorded_events(c);
     const u32 thread = kind == failure::exit_code ? 0 : r.failing_thread;
-    return last_shared_read(events, thread);
+    return last_shared_read(events, thread, ~u64{0});
 }
 
 bool shows_lost_update(const channel& c, u64 address) {

@@ -35,7 +35,7 @@ std::string show(u64 value, u32 size) {
     default: break;
     }
     const bool pointer = value >= 0x10000 && value < u64{1} << 47 && value > 0x500000000000;
-    return pointer ? fmt::format("{:#x}", value) : fmt::format("{}", static_cast<i64>(value));
+    return pointer ? fmt::format("0x..{:05x}", value & 0xfffff) : fmt::format("{}", static_cast<i64>(value));
 }
 
 std::string source_line(const source_place& p) {
@@ -171,7 +171,11 @@ struct teller {
     void tell_free();
     void tell_blocked();
     void tell_wakeup(const blocked_thread& b);
-    std::string lock_name(u64 address, const object& o) const { return names.name_of(address, 0, o); }
+    std::string lock_name(u64 address, const object& o) const {
+        const std::string name = names.name_of(address, 0, o);
+        const bool internal = name.rfind("__", 0) == 0 || name.find("(of _") != std::string::npos;
+        return internal ? "an internal of the C++ library" : name;
+    }
     std::string render() const;
     std::string started_at(u32 thread) const;
     std::string sources() const;
@@ -200,6 +204,13 @@ std::string teller::explain_pattern(const pattern& p) {
         return fmt::format("{} used `{}` at step {} before {} set it at step {}: nothing makes the reader "
                            "wait.", who(a.thread), f.variable, p.first + 1, who(b.thread), p.other + 1);
     case pattern::unordered:
+        if (f.kind != failure::data_race) {
+            advice = fmt::format("make what belongs together one step: one lock around the whole change and "
+                                 "around every look at it; or wait until `{}` is final.", f.variable);
+            return fmt::format("{} used `{}` at step {} when {} had changed it at step {}: earlier, later or "
+                               "in more than one step than the program is prepared for.",
+                               who(last.thread), f.variable, p.last + 1, who(a.thread), p.first + 1);
+        }
         advice = fmt::format("protect every access to `{}` by one mutex, or make it a std::atomic.",
                              f.variable);
         return fmt::format("{} and {} both use `{}`, one of them writes, and nothing orders the two "
@@ -214,8 +225,8 @@ void teller::tell_variable(u64 address, const object& what) {
     f.variable = names.name_of(address, 0, what);
     collect(address, ~u64{0});
     pattern p = recognise(steps);
-    const char* words[] = {"Unexpected value of", "Lost update on", "Check then act on",
-                           "Order violation on", "Unordered accesses to"};
+    const char* words[] = {"Too early:", "Lost update on", "Check then act on", "Order violation on",
+                           f.kind == failure::data_race ? "Unordered accesses to" : "Unexpected order on"};
     title = fmt::format("{} `{}`", words[p.kind], f.variable);
     const std::size_t before = steps.size();
     if (p.kind != pattern::none) {
@@ -227,6 +238,10 @@ void teller::tell_variable(u64 address, const object& what) {
         crop(steps.size() > 8 ? steps.size() - 8 : 0, steps.size() - 1);
     }
     why = explain_pattern(p);
+    if (p.kind == pattern::none && !steps.empty()) {
+        why = fmt::format("{} used `{}` before any other thread changed it.", who(steps.back().thread), f.variable);
+        advice = fmt::format("wait for `{}` by join, condition variable or future; a sleep orders nothing.", f.variable);
+    }
 }
 
 void teller::tell_race() {
@@ -252,7 +267,12 @@ void teller::tell_failure() {
     const run_result& r = c.result;
     std::string what;
     switch (f.kind) {
-    case failure::assertion: what = r.text; break;
+    case failure::assertion: {
+        what = r.text;
+        const auto path = what.substr(0, what.find(':'));
+        what.erase(0, path.size() - file_name(path).size());
+        break;
+    }
     case failure::uncaught_exception: what = fmt::format("uncaught exception {}", r.text); break;
     case failure::crash:
         what = r.text[0] != 0 ? r.text
@@ -310,6 +330,7 @@ void teller::tell_free() {
         if (is_access(e->kind)) add_access(*e);
         if (e->kind == op::free) add_line(*e, "frees the block");
     }
+    if (twice && !steps.empty()) steps.pop_back(); // the free that failed: told below
     if (steps.size() > max_rows - 2) steps.erase(steps.begin(), steps.end() - static_cast<std::ptrdiff_t>(max_rows - 2));
     for (auto& s : steps) s.value.clear();
     one_variable = false;
@@ -318,15 +339,26 @@ void teller::tell_free() {
     last.text = twice ? "frees it again" : r.at.write ? "writes to it" : "reads it";
     last.place = use;
     steps.push_back(last);
-    why = fmt::format("{} freed the block at {} while {} still had a pointer to it and used it at {}.",
-                      who(r.other.thread), where(freed), who(r.at.thread), where(use));
+    why = fmt::format("{} freed the block at {} while {} still had a pointer to it and {} it at {}.",
+                      who(r.other.thread), where(freed), who(r.at.thread), twice ? "freed" : "used", where(use));
     advice = "let the last user free it (std::shared_ptr), or join the users before it is freed.";
 }
 
 void teller::tell_wakeup(const blocked_thread& b) {
     f.variable = lock_name(b.address, b.what_object);
     title = fmt::format("Lost wake-up on `{}`", f.variable);
+    // What the sleeper looked at before it went to sleep belongs to the story.
+    const u64 condition = b.what == wait_for::condition ? last_shared_read(events, b.thread, b.since_step) : 0;
+    std::string condition_name;
     for (const event* e : events) {
+        if (condition != 0 && e->address == condition && is_access(e->kind)) {
+            if (condition_name.empty()) condition_name = names.name_of(condition, e->size, e->what);
+            add_access(*e);
+            const auto gap = steps.back().text.find(' ');
+            if (steps.back().repeated == 0 && steps.back().text.find('`') == std::string::npos)
+                steps.back().text.insert(gap == std::string::npos ? steps.back().text.size() : gap, fmt::format(" `{}`", condition_name));
+            continue;
+        }
         if (e->address != b.address) continue;
         if (e->kind == op::notify_one || e->kind == op::notify_all || e->kind == op::futex_wake)
             add_line(*e, e->aux == 0 ? "notifies: nobody waits" : "notifies");

@@ -37,6 +37,10 @@ std::vector<const event*> recorded_events(const channel& c);
 /// thread looked at last. 0 when there is none.
 u64 focus_of(const channel& c, failure kind, u64 signature);
 
+/// The last variable that `thread` read up to step `until` and that another thread writes; when there
+/// is none, the last that is not on its own stack.
+u64 last_shared_read(const std::vector<const event*>& events, u32 thread, u64 until);
+
 /// Whether the recorded run shows an update that got lost on the address.
 bool shows_lost_update(const channel& c, u64 address);
 

@@ -134,6 +134,7 @@ struct symbols::implementation {
     }
 
     bool debug_info = false;
+    std::map<u64, std::vector<source_place>> calls; // what calls_at() found before
 
     Dwfl_Module* module_at(u64 address) const { return dwfl_addrmodule(dwfl, address); }
 
@@ -213,8 +214,10 @@ bool symbols::has_debug_info() const {
     return i_->debug_info;
 }
 
-std::vector<source_place> symbols::calls_at(u64 pc) const {
-    std::vector<source_place> calls;
+const std::vector<source_place>& symbols::calls_at(u64 pc) const {
+    const auto [known, fresh] = i_->calls.try_emplace(pc);
+    std::vector<source_place>& calls = known->second;
+    if (!fresh) return calls;
     const u64 at = pc - 1; // a return address stands behind its call
     Dwfl_Module* module = i_->module_at(at);
     if (module == nullptr) return calls;
