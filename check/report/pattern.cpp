@@ -32,15 +32,15 @@ bool touches(const event& e, u64 address) {
 } // namespace
 
 u64 last_shared_read(const std::vector<const event*>& events, u32 thread, u64 until) {
-    std::set<u64> written; // words that other threads write
+    std::set<u64> written; // what other threads write
     for (const event* e : events)
-        if (e->thread != thread && is_write(*e)) written.insert(e->address / 8);
+        if (e->thread != thread && is_write(*e)) written.insert(e->address);
     u64 fallback = 0;
     for (std::size_t i = events.size(); i > 0; --i) {
         const event& e = *events[i - 1];
         const bool reads = is_access(e) && e.kind != op::write && e.kind != op::atomic_store;
         if (e.thread != thread || e.step > until || !reads) continue;
-        if (written.count(e.address / 8) != 0) return e.address;
+        if (written.count(e.address) != 0) return e.address;
         const bool own = e.what.kind == object::stack && e.what.thread == thread;
         if (fallback == 0 && !own) fallback = e.address;
     }

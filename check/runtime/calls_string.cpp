@@ -31,10 +31,8 @@ void touch(const void* p, std::size_t size, bool write, u64 pc) {
     else access_memory_range(p, size, write, pc);
 }
 
-// The compiler must not turn these loops into calls of what they implement.
-#define PLAIN_LOOP __attribute__((optimize("no-tree-loop-distribute-patterns")))
-
-PLAIN_LOOP std::size_t length(const char* s) {
+// Volatile, or the compiler would turn the loop into a call of what it implements.
+std::size_t length(const volatile char* s) {
     std::size_t n = 0;
     while (s[n] != 0) ++n;
     return n;
@@ -53,7 +51,7 @@ inline void copy_forward(void* to, const void* from, std::size_t n) {
 #endif
 }
 
-PLAIN_LOOP void copy(void* to, const void* from, std::size_t n) {
+void copy(void* to, const void* from, std::size_t n) {
     auto* d = static_cast<volatile char*>(to);
     const auto* s = static_cast<const volatile char*>(from);
     if (address_of(to) - address_of(from) >= n) return copy_forward(to, from, n);
