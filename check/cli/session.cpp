@@ -24,7 +24,7 @@ namespace {
 
 constexpr int poll_ms = 100;
 constexpr double asleep_limit = 1.0;   // seconds in the kernel with the turn
-constexpr double compute_limit = 20.0; // seconds of work without a single instrumented access
+constexpr double compute_limit = 60.0; // seconds of work without a single instrumented access
 constexpr double start_limit = 20.0;
 
 std::string runtime_folder() {

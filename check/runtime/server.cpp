@@ -22,16 +22,19 @@ namespace {
 cpu_set_t own_cpus; // of the program, before we bound it to one
 bool bound;
 
-/// One CPU: a change of turn then needs no other one to wake up.
+void allow_cpus(const cpu_set_t& set) {
+    kernel(SYS_sched_setaffinity, 0, sizeof set, as_long(&set));
+}
+
+/// One CPU: a change of turn then needs no other one to wake up. Which one is looked for anew with
+/// every command: the kernel has just put us on one that is idle, if there is any.
 void bind_to_one_cpu() {
-    kernel(SYS_sched_getaffinity, 0, sizeof own_cpus, as_long(&own_cpus));
     unsigned cpu = 0;
     kernel(SYS_getcpu, as_long(&cpu), 0, 0);
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
-    kernel(SYS_sched_setaffinity, 0, sizeof one, as_long(&one));
-    bound = true;
+    allow_cpus(one);
 }
 
 channel* open_channel(int memory) {
@@ -118,6 +121,7 @@ void serve_commands(int commands, int replies) {
             continue;
         if (n != sizeof order)
             exit_server(0); // the tool is gone
+        bind_to_one_cpu();
         for (u64 i = 0; i < order.count; ++i) {
             g.shared->config.schedule = order.first + i;
             bool news = false;
@@ -129,6 +133,7 @@ void serve_commands(int commands, int replies) {
             if (news)
                 break;
         }
+        allow_cpus(own_cpus);
         const char done = 'd';
         kernel(SYS_write, replies, as_long(&done), 1);
     }
@@ -153,7 +158,8 @@ void serve() {
         unsetenv("LD_BIND_NOW");
         list_modules();
         unwound_here(0); // its first call initialises: not in the middle of a run
-        bind_to_one_cpu();
+        kernel(SYS_sched_getaffinity, 0, sizeof own_cpus, as_long(&own_cpus));
+        bound = true;
         g.shared->server_ready = 1;
         serve_commands(commands, replies);
     }
