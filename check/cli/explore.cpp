@@ -17,9 +17,9 @@ namespace {
 using steady = std::chrono::steady_clock;
 
 constexpr u64 batch = 32;
-constexpr int minimise_budget = 400;    // runs
+constexpr int minimise_budget = 400; // runs
 constexpr double minimise_seconds = 3;
-constexpr int story_budget = 60;        // runs to find a telling schedule for a race
+constexpr int story_budget = 60; // runs to find a telling schedule for a race
 constexpr u64 first_step_limit = 40'000'000;
 constexpr u64 steps_beyond = 100'000;
 constexpr u64 steps_factor = 20;
@@ -34,8 +34,10 @@ struct raw_failure {
 
 class explorer {
 public:
-    explorer(const program_file& program, const std::vector<std::string>& arguments,
-             const check_options& options, const listener& listen)
+    explorer(const program_file& program,
+             const std::vector<std::string>& arguments,
+             const check_options& options,
+             const listener& listen)
         : options_(options), listen_(listen), session_(program, arguments, false) {
         report_.program = program;
         report_.arguments = arguments;
@@ -101,7 +103,8 @@ bool explorer::first_run() {
     report_.schedules = 1;
     names_ = std::make_unique<symbols>(session_.shared());
     const run_result r = result();
-    if (r.kind == failure::hung) throw not_checkable(r.text);
+    if (r.kind == failure::hung)
+        throw not_checkable(r.text);
     if (r.kind == failure::endless)
         throw not_checkable("the program does not end by itself: it made "
                             "40,000,000 steps; give it a smaller input");
@@ -125,16 +128,20 @@ bool explorer::first_run() {
 }
 
 void explorer::search() {
-    if (!first_run()) return;
-    if (report_.threads < 2) return;
+    if (!first_run())
+        return;
+    if (report_.threads < 2)
+        return;
     while (!spent()) {
         const u64 left = std::min(options_.schedules, stop_at_) - report_.schedules;
         const u64 first = report_.schedules + 1;
         session_.run(first, first == 3 ? 1 : std::min(left, batch));
         report_.schedules = config().schedule;
-        if (first == 3) self_check();
+        if (first == 3)
+            self_check();
         report_.threads = std::max(report_.threads, result().threads);
-        if (result().points > 2) config().points = result().points;
+        if (result().points > 2)
+            config().points = result().points;
         take_news();
         listen_(nullptr, report_.schedules);
     }
@@ -143,7 +150,8 @@ void explorer::search() {
 /// One schedule twice: when the two runs differ, the program depends on what we do not control.
 void explorer::self_check() {
     const run_result first = result();
-    if (first.kind != failure::none) return;
+    if (first.kind != failure::none)
+        return;
     session_.run(3, 1);
     const run_result& again = result();
     nondeterministic_ = again.hash != first.hash || again.steps != first.steps;
@@ -151,7 +159,8 @@ void explorer::self_check() {
 
 void explorer::take_news() {
     const run_result r = result();
-    if (r.news == 0) return;
+    if (r.news == 0)
+        return;
     if (r.kind == failure::hung) {
         given_up_ = r.text;
         return;
@@ -160,9 +169,11 @@ void explorer::take_news() {
     if (r.kind != failure::none && r.kind <= failure::livelock)
         failures.push_back({r.kind, r.signature, config().schedule, r.choices});
     for (u32 i = 0; i < r.races && i < max_races; ++i)
-        failures.push_back({failure::data_race, r.race[i].signature, config().schedule, r.race[i].choices});
+        failures.push_back(
+            {failure::data_race, r.race[i].signature, config().schedule, r.race[i].choices});
     const std::vector<choice> choices(session_.shared().choices_out,
-                                      session_.shared().choices_out + std::min(r.choices, max_choices));
+                                      session_.shared().choices_out +
+                                          std::min(r.choices, max_choices));
     for (const auto& raw : failures) {
         std::memcpy(session_.shared().choices_out, choices.data(), choices.size() * sizeof(choice));
         take(raw);
@@ -172,7 +183,8 @@ void explorer::take_news() {
 bool explorer::reproduces(finding& f, std::vector<choice>& choices, bool record) {
     session_.replay(choices, {}, record);
     const channel& c = session_.shared();
-    if (!shows(c, f.kind, f.signature)) return false;
+    if (!shows(c, f.kind, f.signature))
+        return false;
     choices.assign(c.choices_out, c.choices_out + std::min(c.result.choices, max_choices));
     return true;
 }
@@ -189,7 +201,8 @@ void explorer::shorten(finding& f) {
 /// by it, since that is what people understand.
 void explorer::find_telling_schedule(finding& f) {
     const u64 address = focus_of(session_.shared(), f.kind, f.signature);
-    if (address == 0 || shows_lost_update(session_.shared(), address)) return;
+    if (address == 0 || shows_lost_update(session_.shared(), address))
+        return;
     const run_config before = config();
     // These runs find what the search shall find again.
     std::vector<u64> known(session_.shared().known, session_.shared().known + max_known);
@@ -202,15 +215,19 @@ void explorer::find_telling_schedule(finding& f) {
         const channel& c = session_.shared();
         const u64 there = focus_of(c, f.kind, f.signature);
         const bool lost = shows_lost_update(c, there == 0 ? address : there);
-        if (!lost) continue;
-        better.choices.assign(c.choices_out, c.choices_out + std::min(c.result.choices, max_choices));
+        if (!lost)
+            continue;
+        better.choices.assign(c.choices_out,
+                              c.choices_out + std::min(c.result.choices, max_choices));
         config() = before;
         const trial still_lost = [&](std::vector<choice>& candidate) {
-            if (!reproduces(better, candidate, true)) return false;
+            if (!reproduces(better, candidate, true))
+                return false;
             const u64 now = focus_of(session_.shared(), f.kind, f.signature);
             return now != 0 && shows_lost_update(session_.shared(), now);
         };
-        if (!still_lost(better.choices)) continue;
+        if (!still_lost(better.choices))
+            continue;
         f.choices = minimise(better.choices, still_lost, minimise_budget / 2);
         break;
     }
@@ -253,13 +270,15 @@ void explorer::take(const raw_failure& raw) {
         find_telling_schedule(f);
         reproduces(f, f.choices, true);
     }
-    f.checkpoints.assign(c.checkpoints_out, c.checkpoints_out + std::min(c.result.checkpoints, max_checkpoints));
+    f.checkpoints.assign(c.checkpoints_out,
+                         c.checkpoints_out + std::min(c.result.checkpoints, max_checkpoints));
     tell(f, c, *names_);
     save(f, options_.out);
     save_trace(f, c, *names_);
     config().schedule = schedule;
     report_.findings.push_back(f);
-    if (stop_at_ == ~u64{0}) stop_at_ = std::max<u64>(2 * report_.schedules, report_.schedules + 200);
+    if (stop_at_ == ~u64{0})
+        stop_at_ = std::max<u64>(2 * report_.schedules, report_.schedules + 200);
     listen_(&report_.findings.back(), report_.schedules);
 }
 
@@ -276,8 +295,10 @@ std::string explorer::identity(const finding& f) {
         for (u32 i = 0; i < r.blocked && i < max_blocked; ++i) {
             const auto& b = r.block[i];
             const bool tells = b.what != wait_for::join &&
-                               (f.kind == failure::deadlock || b.what == wait_for::condition || b.what == wait_for::futex);
-            if (tells) add(b.where);
+                               (f.kind == failure::deadlock || b.what == wait_for::condition ||
+                                b.what == wait_for::futex);
+            if (tells)
+                add(b.where);
         }
     } else if (f.kind == failure::use_after_free || f.kind == failure::double_free) {
         add(r.other.where);
@@ -289,16 +310,19 @@ std::string explorer::identity(const finding& f) {
     } else {
         text += f.message;
     }
-    for (const auto& p : places) text += " " + p;
+    for (const auto& p : places)
+        text += " " + p;
     return text;
 }
 
 void explorer::list_limits() {
     const u64 bits = session_.shared().limits;
     const auto say = [&](u64 bit, const char* text) {
-        if ((bits & bit) != 0) report_.limits.push_back(text);
+        if ((bits & bit) != 0)
+            report_.limits.push_back(text);
     };
-    report_.limits.push_back("memory is sequentially consistent: reorderings of weak atomics are not tried");
+    report_.limits.push_back(
+        "memory is sequentially consistent: reorderings of weak atomics are not tried");
     say(limit_fork, "the program forks; the children ran uncontrolled");
     say(limit_foreign_thread, "a thread that heddle did not see created ran uncontrolled");
     say(limit_raw_clone, "the program makes threads or processes by raw system calls");
@@ -310,27 +334,35 @@ void explorer::list_limits() {
     if ((bits & limit_uninstrumented) != 0)
         for (u32 i = 0; i < session_.shared().modules; ++i)
             if (session_.shared().module[i].instrumented == 0)
-                report_.limits.push_back(fmt::format("{} is not instrumented: its accesses are not seen",
-                                                     session_.shared().module[i].path));
+                report_.limits.push_back(
+                    fmt::format("{} is not instrumented: its accesses are not seen",
+                                session_.shared().module[i].path));
     if (session_.given_up() > 0)
-        report_.limits.push_back(fmt::format("{} schedules were given up: {}", session_.given_up(), given_up_));
+        report_.limits.push_back(
+            fmt::format("{} schedules were given up: {}", session_.given_up(), given_up_));
     if (nondeterministic_)
-        report_.limits.push_back("two runs of one schedule differed: the program depends on something "
-                                 "that heddle does not control");
+        report_.limits.push_back(
+            "two runs of one schedule differed: the program depends on something "
+            "that heddle does not control");
     if (unrepeatable_ > 0)
-        report_.limits.push_back(fmt::format("{} failures did not happen again when repeated, and are not "
-                                             "reported", unrepeatable_));
+        report_.limits.push_back(
+            fmt::format("{} failures did not happen again when repeated, and are not "
+                        "reported",
+                        unrepeatable_));
     if (names_ != nullptr && !names_->has_debug_info())
-        report_.limits.push_back("the program has no debug information: build it with -g for names and lines");
+        report_.limits.push_back(
+            "the program has no debug information: build it with -g for names and lines");
 }
 
 } // namespace
 
 bool shows(const channel& c, failure kind, u64 signature) {
     const run_result& r = c.result;
-    if (kind != failure::data_race) return r.kind == kind && r.signature == signature;
+    if (kind != failure::data_race)
+        return r.kind == kind && r.signature == signature;
     for (u32 i = 0; i < r.races && i < max_races; ++i)
-        if (r.race[i].signature == signature) return true;
+        if (r.race[i].signature == signature)
+            return true;
     return false;
 }
 
@@ -343,8 +375,10 @@ void prepare_replay(channel& c, const finding& f) {
     c.config.steady_base_ns = f.steady_base_ns;
 }
 
-check_report explore(const program_file& program, const std::vector<std::string>& arguments,
-                     const check_options& options, const listener& listen) {
+check_report explore(const program_file& program,
+                     const std::vector<std::string>& arguments,
+                     const check_options& options,
+                     const listener& listen) {
     return explorer(program, arguments, options, listen).run();
 }
 

@@ -1,9 +1,8 @@
 #pragma once
 // The search: schedules until the budget is spent, each distinct bug once.
 
-#include "session.hpp"
-
 #include "../report/story.hpp"
+#include "session.hpp"
 
 #include <functional>
 #include <set>
@@ -26,8 +25,8 @@ struct check_report {
     u32 threads = 0;
     std::vector<finding> findings;
     std::vector<std::string> limits;
-    bool fails_alone = false;  // the unperturbed run crashes or ends with an error
-    std::string alone;         // how
+    bool fails_alone = false; // the unperturbed run crashes or ends with an error
+    std::string alone;        // how
     bool was_interrupted = false;
 };
 
@@ -35,8 +34,10 @@ struct check_report {
 using listener = std::function<void(const finding* found, u64 schedules)>;
 
 /// Blocks until the budget is spent or Ctrl-C; throws not_checkable.
-check_report explore(const program_file& program, const std::vector<std::string>& arguments,
-                     const check_options& options, const listener& listen);
+check_report explore(const program_file& program,
+                     const std::vector<std::string>& arguments,
+                     const check_options& options,
+                     const listener& listen);
 
 /// Sets up the channel for a replay of `f`.
 void prepare_replay(channel& c, const finding& f);

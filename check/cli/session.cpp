@@ -1,6 +1,7 @@
 #include "session.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -8,8 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -24,8 +23,8 @@ volatile bool interrupt_requested = false;
 namespace {
 
 constexpr int poll_ms = 100;
-constexpr double asleep_limit = 1.0;  // seconds in the kernel with the turn
-constexpr double compute_limit = 20.0; // seconds of work without a single instrumented access
+constexpr double asleep_limit = 1.0;   // seconds in the kernel with the turn
+constexpr double compute_limit = 60.0; // seconds of work without a single instrumented access
 constexpr double start_limit = 20.0;
 
 std::string runtime_folder() {
@@ -40,27 +39,50 @@ std::string runtime_folder() {
 
 const char* call_name(long number) {
     switch (number) {
-    case 0: return "read";
-    case 1: return "write";
-    case 7: return "poll";
-    case 23: return "select";
-    case 34: return "pause";
-    case 35: return "nanosleep";
-    case 42: return "connect";
-    case 43: case 288: return "accept";
-    case 45: return "recvfrom";
-    case 47: return "recvmsg";
-    case 61: return "wait4";
-    case 73: return "flock";
-    case 128: return "rt_sigtimedwait";
-    case 130: return "rt_sigsuspend";
-    case 202: return "futex";
-    case 230: return "clock_nanosleep";
-    case 232: case 281: return "epoll_wait";
-    case 247: return "waitid";
-    case 270: return "pselect6";
-    case 271: return "ppoll";
-    default: return "a system call";
+    case 0:
+        return "read";
+    case 1:
+        return "write";
+    case 7:
+        return "poll";
+    case 23:
+        return "select";
+    case 34:
+        return "pause";
+    case 35:
+        return "nanosleep";
+    case 42:
+        return "connect";
+    case 43:
+    case 288:
+        return "accept";
+    case 45:
+        return "recvfrom";
+    case 47:
+        return "recvmsg";
+    case 61:
+        return "wait4";
+    case 73:
+        return "flock";
+    case 128:
+        return "rt_sigtimedwait";
+    case 130:
+        return "rt_sigsuspend";
+    case 202:
+        return "futex";
+    case 230:
+        return "clock_nanosleep";
+    case 232:
+    case 281:
+        return "epoll_wait";
+    case 247:
+        return "waitid";
+    case 270:
+        return "pselect6";
+    case 271:
+        return "ppoll";
+    default:
+        return "a system call";
     }
 }
 
@@ -70,7 +92,8 @@ std::pair<char, long> kernel_state(pid_t process, u32 thread) {
     std::string line;
     std::getline(std::ifstream(folder + "stat"), line);
     const auto close = line.rfind(')');
-    const char state = close == std::string::npos || close + 2 >= line.size() ? '?' : line[close + 2];
+    const char state =
+        close == std::string::npos || close + 2 >= line.size() ? '?' : line[close + 2];
     long number = -1;
     std::ifstream(folder + "syscall") >> number;
     return {state, number};
@@ -81,7 +104,8 @@ channel* make_channel(int& memory) {
     if (memory < 0 || ftruncate(memory, sizeof(channel)) != 0)
         throw std::runtime_error("cannot make shared memory for the program under check");
     void* p = mmap(nullptr, sizeof(channel), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-    if (p == MAP_FAILED) throw std::runtime_error("cannot map shared memory");
+    if (p == MAP_FAILED)
+        throw std::runtime_error("cannot map shared memory");
     auto* c = static_cast<channel*>(p);
     c->magic = channel_magic;
     c->version = protocol_version;
@@ -98,7 +122,9 @@ void redirect(int fd, int flags) {
 
 } // namespace
 
-session::session(const program_file& program, const std::vector<std::string>& arguments, bool loud) {
+session::session(const program_file& program,
+                 const std::vector<std::string>& arguments,
+                 bool loud) {
     start(program, arguments, loud);
     try {
         wait_ready();
@@ -113,35 +139,43 @@ session::session(const program_file& program, const std::vector<std::string>& ar
 session::~session() {
     close(commands_);
     close(replies_);
-    if (shared_->child != 0) kill(static_cast<pid_t>(shared_->child), SIGKILL);
+    if (shared_->child != 0)
+        kill(static_cast<pid_t>(shared_->child), SIGKILL);
     kill(server_, SIGKILL);
     waitpid(server_, nullptr, 0);
     munmap(shared_, sizeof(channel));
 }
 
-void session::start(const program_file& program, const std::vector<std::string>& arguments, bool loud) {
+void session::start(const program_file& program,
+                    const std::vector<std::string>& arguments,
+                    bool loud) {
     int memory = -1, to_child[2], from_child[2];
     const std::string folder = runtime_folder();
     shared_ = make_channel(memory);
-    if (pipe(to_child) != 0 || pipe(from_child) != 0) throw std::runtime_error("cannot make a pipe");
+    if (pipe(to_child) != 0 || pipe(from_child) != 0)
+        throw std::runtime_error("cannot make a pipe");
     fcntl(to_child[1], F_SETFD, FD_CLOEXEC);
     fcntl(from_child[0], F_SETFD, FD_CLOEXEC);
     std::vector<char*> argv{const_cast<char*>(program.path.c_str())};
-    for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+    for (const auto& a : arguments)
+        argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     const char* old_path = std::getenv("LD_LIBRARY_PATH");
     const std::string path = old_path == nullptr ? folder : folder + ":" + old_path;
     const std::string variable = fmt::format("{},{},{}", memory, to_child[0], from_child[1]);
     server_ = fork();
-    if (server_ < 0) throw std::runtime_error("cannot start a process");
+    if (server_ < 0)
+        throw std::runtime_error("cannot start a process");
     if (server_ == 0) {
         setpgid(0, 0);
         redirect(0, O_RDONLY);
-        if (!loud) redirect(1, O_WRONLY);
-        if (!loud) redirect(2, O_WRONLY);
+        if (!loud)
+            redirect(1, O_WRONLY);
+        if (!loud)
+            redirect(2, O_WRONLY);
         setenv("LD_LIBRARY_PATH", path.c_str(), 1);
         setenv(channel_variable, variable.c_str(), 1);
-        setenv("LD_BIND_NOW", "1", 1); // once in the server instead of once in every copy
+        setenv("LD_BIND_NOW", "1", 1);  // once in the server instead of once in every copy
         personality(ADDR_NO_RANDOMIZE); // refused in some containers: addresses decide nothing
         execv(argv[0], argv.data());
         _exit(127);
@@ -156,10 +190,13 @@ void session::start(const program_file& program, const std::vector<std::string>&
 void session::wait_ready() {
     pollfd p{replies_, POLLIN, 0};
     for (double waited = 0; waited < start_limit; waited += poll_ms / 1000.0) {
-        if (interrupt_requested) throw interrupted();
-        if (poll(&p, 1, poll_ms) <= 0) continue;
+        if (interrupt_requested)
+            throw interrupted();
+        if (poll(&p, 1, poll_ms) <= 0)
+            continue;
         char byte = 0;
-        if (read(replies_, &byte, 1) == 1) return;
+        if (read(replies_, &byte, 1) == 1)
+            return;
         break;
     }
     server_gone();
@@ -180,11 +217,13 @@ void session::server_gone() {
 void session::run(u64 first, u64 count) {
     shared_->config.replay = 0;
     const command order{first, count};
-    if (write(commands_, &order, sizeof order) != sizeof order) server_gone();
+    if (write(commands_, &order, sizeof order) != sizeof order)
+        server_gone();
     wait_reply();
 }
 
-void session::replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints,
+void session::replay(const std::vector<choice>& choices,
+                     const std::vector<u32>& checkpoints,
                      bool record) {
     const run_config before = shared_->config;
     shared_->config.record = record;
@@ -193,22 +232,35 @@ void session::replay(const std::vector<choice>& choices, const std::vector<u32>&
     shared_->config = before;
 }
 
-void session::debug(const std::vector<choice>& choices, const std::vector<u32>& checkpoints,
+void session::debug(const std::vector<choice>& choices,
+                    const std::vector<u32>& checkpoints,
                     u64 first_step) {
     shared_->config.debug_step = std::max<u64>(first_step, 1);
     order_replay(choices, checkpoints);
     pid_t child = 0;
     for (int waited = 0; waited < 200; ++waited) { // until the child has stopped itself
         child = static_cast<pid_t>(shared_->child);
-        if (child != 0 && kernel_state(child, static_cast<u32>(child)).first == 'T') break;
+        if (child != 0 && kernel_state(child, static_cast<u32>(child)).first == 'T')
+            break;
         usleep(10'000);
     }
     const std::string pid = std::to_string(child);
     const pid_t debugger = fork();
     if (debugger == 0) {
         signal(SIGINT, SIG_DFL);
-        execlp("gdb", "gdb", "-q", "-p", pid.c_str(), "-ex", "handle SIGSTOP nostop noprint nopass",
-               "-ex", "break heddle_story_begins", "-ex", "continue", "-ex", "backtrace 8",
+        execlp("gdb",
+               "gdb",
+               "-q",
+               "-p",
+               pid.c_str(),
+               "-ex",
+               "handle SIGSTOP nostop noprint nopass",
+               "-ex",
+               "break heddle_story_begins",
+               "-ex",
+               "continue",
+               "-ex",
+               "backtrace 8",
                static_cast<char*>(nullptr));
         _exit(127);
     }
@@ -220,7 +272,8 @@ void session::debug(const std::vector<choice>& choices, const std::vector<u32>& 
         throw std::runtime_error("gdb could not be started; is it installed?");
 }
 
-void session::order_replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints) {
+void session::order_replay(const std::vector<choice>& choices,
+                           const std::vector<u32>& checkpoints) {
     run_config& c = shared_->config;
     c.replay = checkpoints.empty() ? 2 : 1;
     c.choices = static_cast<u32>(std::min<std::size_t>(choices.size(), max_choices));
@@ -228,20 +281,24 @@ void session::order_replay(const std::vector<choice>& choices, const std::vector
     std::memcpy(shared_->choices_in, choices.data(), c.choices * sizeof(choice));
     std::memcpy(shared_->checkpoints_in, checkpoints.data(), c.checkpoints * sizeof(u32));
     const command order{c.schedule, 1};
-    if (write(commands_, &order, sizeof order) != sizeof order) server_gone();
+    if (write(commands_, &order, sizeof order) != sizeof order)
+        server_gone();
 }
 
 void session::wait_reply() {
     pollfd p{replies_, POLLIN, 0};
     for (;;) {
-        if (interrupt_requested) throw interrupted();
+        if (interrupt_requested)
+            throw interrupted();
         const int n = poll(&p, 1, poll_ms);
         if (n > 0) {
             char byte = 0;
-            if (read(replies_, &byte, 1) != 1) server_gone();
+            if (read(replies_, &byte, 1) != 1)
+                server_gone();
             return;
         }
-        if (const u32 child = shared_->child) watch(static_cast<pid_t>(child));
+        if (const u32 child = shared_->child)
+            watch(static_cast<pid_t>(child));
     }
 }
 
@@ -255,18 +312,23 @@ void session::watch(pid_t child) {
         return;
     }
     still_seconds_ += poll_ms / 1000.0;
-    if (still_seconds_ < asleep_limit) return;
+    if (still_seconds_ < asleep_limit)
+        return;
     const auto [state, number] = kernel_state(child, shared_->child_thread);
     const bool asleep = state == 'S' || state == 'D';
-    if (!asleep && still_seconds_ < compute_limit) return;
+    if (!asleep && still_seconds_ < compute_limit)
+        return;
     run_result& r = shared_->result;
     r.kind = failure::hung;
     const std::string text =
-        asleep ? fmt::format("thread {} slept for more than a second in {}() (system call {}), which "
-                             "heddle does not control",
-                             shared_->child_thread, call_name(number), number)
-               : fmt::format("the program worked for {} s without one access that heddle sees",
-                             static_cast<int>(compute_limit));
+        asleep
+            ? fmt::format("thread {} slept for more than a second in {}() (system call {}), which "
+                          "heddle does not control",
+                          shared_->child_thread,
+                          call_name(number),
+                          number)
+            : fmt::format("the program worked for {} s without one access that heddle sees",
+                          static_cast<int>(compute_limit));
     std::strncpy(r.text, text.c_str(), sizeof r.text - 1);
     ++given_up_;
     kill(child, SIGKILL);

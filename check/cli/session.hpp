@@ -3,12 +3,12 @@
 
 #include "../runtime/protocol.hpp"
 
+#include <sys/types.h>
+
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace heddle::check {
 
@@ -46,14 +46,15 @@ public:
     void run(u64 first, u64 count);
 
     /// Repeats one run by its choices; `strict`: a departure from what was recorded ends it.
-    void replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, bool record);
+    void
+    replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, bool record);
 
     /// Repeats the run under gdb, which takes the terminal and stops at `first_step`; blocks.
-    void debug(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, u64 first_step);
+    void
+    debug(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, u64 first_step);
 
     /// How many runs the watchdog had to end.
     u64 given_up() const { return given_up_; }
-
 
 private:
     void start(const program_file& program, const std::vector<std::string>& arguments, bool loud);

@@ -14,8 +14,8 @@ struct step {
     op kind = op::none;
     bool writes = false, reads = false;
     u64 before = 0, after = 0;
-    std::string text;  // "reads counter -> 0"
-    std::string value; // of the variable, after the step
+    std::string text;     // "reads counter -> 0"
+    std::string value;    // of the variable, after the step
     std::string expected; // what it would be without the lost update
     u32 repeated = 0;     // how many more times in a row
     source_place place;
@@ -36,6 +36,10 @@ std::vector<const event*> recorded_events(const channel& c);
 /// The address that a failure is about: the racy one, or the shared variable that the failing
 /// thread looked at last. 0 when there is none.
 u64 focus_of(const channel& c, failure kind, u64 signature);
+
+/// The last variable that `thread` read up to step `until` and that another thread writes; when
+/// there is none, the last that is not on its own stack.
+u64 last_shared_read(const std::vector<const event*>& events, u32 thread, u64 until);
 
 /// Whether the recorded run shows an update that got lost on the address.
 bool shows_lost_update(const channel& c, u64 address);

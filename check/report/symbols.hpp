@@ -15,7 +15,7 @@ public:
     symbols& operator=(const symbols&) = delete;
 
     /// The calls that a return address stands in, inlined ones too, innermost first.
-    std::vector<source_place> calls_at(u64 pc) const;
+    const std::vector<source_place>& calls_at(u64 pc) const;
 
     /// The innermost place that is in the program's own sources and not in a system header; of
     /// frames without debug information, module and offset.

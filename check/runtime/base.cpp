@@ -16,9 +16,15 @@ void panic(const char* what) {
 }
 
 void* map_pages(std::size_t bytes) {
-    const long p = kernel(SYS_mmap, 0, static_cast<long>(bytes), PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p < 0 && p > -4096) panic("out of address space; is RLIMIT_AS set?");
+    const long p = kernel(SYS_mmap,
+                          0,
+                          static_cast<long>(bytes),
+                          PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                          -1,
+                          0);
+    if (p < 0 && p > -4096)
+        panic("out of address space; is RLIMIT_AS set?");
     return reinterpret_cast<void*>(p);
 }
 

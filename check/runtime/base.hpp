@@ -4,16 +4,18 @@
 
 #include "protocol.hpp"
 
-#include <cerrno>
 #include <sys/syscall.h>
+
+#include <cerrno>
 
 #define HEDDLE_HOOK extern "C" __attribute__((visibility("default")))
 
 namespace heddle::check::rt {
 
-/// Calls the kernel without errno and without libc's syscall(), which the program's calls reach us by.
-inline long kernel(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,
-                   long f = 0) {
+/// Calls the kernel without errno and without libc's syscall(), which the program's calls reach us
+/// by.
+inline long
+kernel(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
 #if defined(__x86_64__)
     long result;
     register long r10 asm("r10") = d;
@@ -87,17 +89,22 @@ template <class T>
 class address_map {
 public:
     T* find(u64 key) const {
-        if (count_ == 0) return nullptr;
+        if (count_ == 0)
+            return nullptr;
         for (u64 i = mix(key);; ++i) {
             const slot& s = slots_[i & mask_];
-            if (s.key == key) return s.value;
-            if (s.key == 0) return nullptr;
+            if (s.key == key)
+                return s.value;
+            if (s.key == 0)
+                return nullptr;
         }
     }
 
     T& at(u64 key) {
-        if (T* there = find(key)) return *there;
-        if ((count_ + 1) * 2 > capacity_) grow();
+        if (T* there = find(key))
+            return *there;
+        if ((count_ + 1) * 2 > capacity_)
+            grow();
         T* fresh = arena_new<T>();
         place(key, fresh);
         return *fresh;
@@ -107,15 +114,18 @@ public:
     void reset(u64 key) {
         for (u64 i = mix(key); count_ != 0; ++i) {
             slot& s = slots_[i & mask_];
-            if (s.key == key) s.value = arena_new<T>();
-            if (s.key == key || s.key == 0) return;
+            if (s.key == key)
+                s.value = arena_new<T>();
+            if (s.key == key || s.key == 0)
+                return;
         }
     }
 
     template <class F>
     void each(F&& f) const {
         for (u64 i = 0; i < capacity_; ++i)
-            if (slots_[i].key != 0) f(slots_[i].key, *slots_[i].value);
+            if (slots_[i].key != 0)
+                f(slots_[i].key, *slots_[i].value);
     }
 
 private:
@@ -126,7 +136,8 @@ private:
 
     void place(u64 key, T* value) {
         u64 i = mix(key);
-        while (slots_[i & mask_].key != 0) ++i;
+        while (slots_[i & mask_].key != 0)
+            ++i;
         slots_[i & mask_] = {key, value};
         ++count_;
     }
@@ -139,7 +150,8 @@ private:
         slots_ = arena_array<slot>(capacity_);
         count_ = 0;
         for (u64 i = 0; i < before; ++i)
-            if (old[i].key != 0) place(old[i].key, old[i].value);
+            if (old[i].key != 0)
+                place(old[i].key, old[i].value);
     }
 
     slot* slots_;

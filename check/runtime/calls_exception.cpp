@@ -12,7 +12,8 @@ namespace {
 
 /// A reference to the exception object is about to be dropped, perhaps the last one.
 void drop_reference(const void* object) {
-    if (object == nullptr || !has_turn()) return;
+    if (object == nullptr || !has_turn())
+        return;
     sync_object& o = sync_at(address_of(object));
     acquire_from(o.clock, self);
     release_into(o.clock, self);
@@ -25,11 +26,12 @@ F find(const char* name) {
 
 } // namespace
 
-HEDDLE_HOOK void heddle_exception_release(void* pointer) asm(
-    "_ZNSt15__exception_ptr13exception_ptr10_M_releaseEv");
+HEDDLE_HOOK void
+heddle_exception_release(void* pointer) asm("_ZNSt15__exception_ptr13exception_ptr10_M_releaseEv");
 
 HEDDLE_HOOK void heddle_exception_release(void* pointer) {
-    static const auto real_release = find<void (*)(void*)>("_ZNSt15__exception_ptr13exception_ptr10_M_releaseEv");
+    static const auto real_release =
+        find<void (*)(void*)>("_ZNSt15__exception_ptr13exception_ptr10_M_releaseEv");
     drop_reference(*static_cast<void**>(pointer)); // its only member is the object's address
     real_release(pointer);
 }

@@ -4,14 +4,13 @@
 #include "record.hpp"
 #include "threads.hpp"
 
+#include <cxxabi.h>
 #include <dlfcn.h>
 
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <typeinfo>
-
-#include <cxxabi.h>
 
 using namespace heddle::check;
 using namespace heddle::check::rt;
@@ -27,16 +26,21 @@ void say(const char* text) {
 
 u64 text_signature(failure kind, const char* text) {
     u64 s = static_cast<u64>(kind);
-    for (; *text != 0; ++text) s = combine(s, static_cast<u8>(*text));
+    for (; *text != 0; ++text)
+        s = combine(s, static_cast<u8>(*text));
     return s;
 }
 
 void on_terminate() {
-    if (!has_turn()) kernel(SYS_exit_group, 134);
+    if (!has_turn())
+        kernel(SYS_exit_group, 134);
     const std::type_info* type = abi::__cxa_current_exception_type();
     if (type == nullptr)
-        fail_text(failure::crash, "std::terminate() was called without an exception; is a joinable "
-                  "std::thread destroyed?", 0, PC);
+        fail_text(failure::crash,
+                  "std::terminate() was called without an exception; is a joinable "
+                  "std::thread destroyed?",
+                  0,
+                  PC);
     int status = 0;
     char name[128] = {};
     char* readable = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
@@ -52,7 +56,8 @@ void on_terminate() {
     say("uncaught exception: ");
     say(text);
     say("\n");
-    fail_text(failure::uncaught_exception, text, text_signature(failure::uncaught_exception, name), PC);
+    fail_text(
+        failure::uncaught_exception, text, text_signature(failure::uncaught_exception, name), PC);
 }
 
 void end_of_main(op kind, u64 pc) {
@@ -68,7 +73,8 @@ int (*program_main)(int, char**, char**);
 
 int controlled_main(int argc, char** argv, char** environment) {
     const int result = program_main(argc, argv, environment);
-    if (has_turn()) end_of_main(op::main_end, PC);
+    if (has_turn())
+        end_of_main(op::main_end, PC);
     return result;
 }
 
@@ -80,11 +86,15 @@ void serve(); // server.cpp
 
 } // namespace heddle::check::rt
 
-HEDDLE_HOOK int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
-                                  void (*init)(), void (*fini)(), void (*loader_fini)(),
+HEDDLE_HOOK int __libc_start_main(int (*main)(int, char**, char**),
+                                  int argc,
+                                  char** argv,
+                                  void (*init)(),
+                                  void (*fini)(),
+                                  void (*loader_fini)(),
                                   void* stack_end) {
-    using start_t = int (*)(int (*)(int, char**, char**), int, char**, void (*)(), void (*)(),
-                            void (*)(), void*);
+    using start_t = int (*)(
+        int (*)(int, char**, char**), int, char**, void (*)(), void (*)(), void (*)(), void*);
     const auto start = reinterpret_cast<start_t>(dlsym(RTLD_NEXT, "__libc_start_main"));
     ensure_started();
     real();
@@ -95,7 +105,8 @@ HEDDLE_HOOK int __libc_start_main(int (*main)(int, char**, char**), int argc, ch
 }
 
 HEDDLE_HOOK void exit(int status) {
-    if (has_turn()) end_of_main(op::exit, PC);
+    if (has_turn())
+        end_of_main(op::exit, PC);
     real().exit(status);
     __builtin_unreachable();
 }
@@ -105,14 +116,16 @@ HEDDLE_HOOK void __assert_fail(const char* claim, const char* file, unsigned lin
     std::snprintf(text, sizeof text, "%s:%u: %s: assertion `%s' failed", file, line, in, claim);
     say(text);
     say("\n");
-    if (has_turn()) fail_text(failure::assertion, text, text_signature(failure::assertion, text), PC);
+    if (has_turn())
+        fail_text(failure::assertion, text, text_signature(failure::assertion, text), PC);
     kernel(SYS_exit_group, 134);
     __builtin_unreachable();
 }
 
 // The child goes its own way, without control: it shares nothing with the run any more.
 HEDDLE_HOOK int fork() {
-    if (!has_turn()) return real().fork();
+    if (!has_turn())
+        return real().fork();
     note_limit(limit_fork);
     const int pid = real().fork();
     if (pid == 0) {

@@ -5,9 +5,8 @@
 // it cannot, or yields, the next one in order of creation that can run follows; when none can, the
 // clock jumps to the first deadline.
 
-#include "clock.hpp"
-
 #include "../search/strategy.hpp"
+#include "clock.hpp"
 
 #include <pthread.h>
 
@@ -17,7 +16,7 @@ inline constexpr u32 stack_capacity = 2048;
 inline constexpr i64 never = -1;
 
 struct call {
-    u64 pc;  // where the caller goes on
+    u64 pc;     // where the caller goes on
     u64 cfa;    // of the called function's frame; known only while recording
     u64 inside; // a code address in the called function; likewise
 };

@@ -39,10 +39,40 @@ enum class strategy_kind : u32 { in_order, reversed, random_walk, pct, pos, hold
 
 /// The places where a thread may lose its turn. Only `plain` accesses can be switched off.
 enum class op : u8 {
-    none, read, write, atomic_load, atomic_store, atomic_rmw, fence,
-    lock, try_lock, unlock, read_lock, cond_wait, cond_woken, notify_one, notify_all,
-    sem_wait, sem_post, barrier_wait, futex_wait, futex_wake, once, guard,
-    create, start, join, detach, thread_end, sleep, yield, main_end, exit, alloc, free, fail
+    none,
+    read,
+    write,
+    atomic_load,
+    atomic_store,
+    atomic_rmw,
+    fence,
+    lock,
+    try_lock,
+    unlock,
+    read_lock,
+    cond_wait,
+    cond_woken,
+    notify_one,
+    notify_all,
+    sem_wait,
+    sem_post,
+    barrier_wait,
+    futex_wait,
+    futex_wake,
+    once,
+    guard,
+    create,
+    start,
+    join,
+    detach,
+    thread_end,
+    sleep,
+    yield,
+    main_end,
+    exit,
+    alloc,
+    free,
+    fail
 };
 
 struct frames {
@@ -87,8 +117,17 @@ struct access {
 };
 
 enum class failure : u32 {
-    none, data_race, deadlock, lost_wakeup, use_after_free, double_free, crash, assertion,
-    uncaught_exception, exit_code, livelock,
+    none,
+    data_race,
+    deadlock,
+    lost_wakeup,
+    use_after_free,
+    double_free,
+    crash,
+    assertion,
+    uncaught_exception,
+    exit_code,
+    livelock,
     // not bugs:
     diverged, // the replay did not fit
     hung,     // written by the tool: the run stopped outside of our control
@@ -96,19 +135,30 @@ enum class failure : u32 {
 };
 
 enum class wait_for : u32 {
-    nothing, mutex, read_lock, write_lock, condition, join, semaphore, barrier, futex, once, guard,
-    sleep, spin
+    nothing,
+    mutex,
+    read_lock,
+    write_lock,
+    condition,
+    join,
+    semaphore,
+    barrier,
+    futex,
+    once,
+    guard,
+    sleep,
+    spin
 };
 
 struct blocked_thread {
     u32 thread;
     wait_for what;
-    u32 owner;        // of the lock; max_threads when there is none
-    u32 missed;       // notifications of this object that found nobody before this wait began
+    u32 owner;  // of the lock; max_threads when there is none
+    u32 missed; // notifications of this object that found nobody before this wait began
     u64 address;
-    u64 missed_step;  // the last of them
+    u64 missed_step; // the last of them
     u64 since_step;
-    u32 changed;      // futex: the word is no longer what the thread waits on
+    u32 changed; // futex: the word is no longer what the thread waits on
     u32 in_cycle;
     frames where;     // where it waits
     frames held_from; // where `owner` got it
@@ -117,46 +167,51 @@ struct blocked_thread {
 
 struct run_config {
     u64 seed;
-    u64 schedule;    // number of the schedule, from 1
-    u64 step_limit;  // scheduling steps until a livelock is suspected
-    u64 points;      // scheduling points of an ordinary run, as measured: PCT wants it
+    u64 schedule;   // number of the schedule, from 1
+    u64 step_limit; // scheduling steps until a livelock is suspected
+    u64 points;     // scheduling points of an ordinary run, as measured: PCT wants it
     strategy_kind strategy;
-    u32 replay;      // 1: follow choices_in instead of the strategy; 2: those that still fit
-    u32 record;      // keep events
-    u32 choices;     // length of choices_in
-    u32 checkpoints; // length of checkpoints_in; 0: do not compare
+    u32 replay;         // 1: follow choices_in instead of the strategy; 2: those that still fit
+    u32 record;         // keep events
+    u32 choices;        // length of choices_in
+    u32 checkpoints;    // length of checkpoints_in; 0: do not compare
     u32 early_timeouts; // of a replay: timed waits may be chosen before their time
     u64 debug_step;     // not 0: stop for a debugger, and call heddle_story_begins() at this step
     i64 expected_exit;  // exit status of the unperturbed run; -1 while unknown
-    i64 wall_base_ns; // what the program's clocks show at the start: the same in every run
+    i64 wall_base_ns;   // what the program's clocks show at the start: the same in every run
     i64 steady_base_ns;
 };
 
 struct run_result {
     failure kind;
-    u32 news;       // worth telling, by the server's judgement
-    u32 exited;     // the program reached its end; exit_status is valid
+    u32 news;   // worth telling, by the server's judgement
+    u32 exited; // the program reached its end; exit_status is valid
     i64 exit_status;
     u64 steps, points, switches, hash;
     u32 threads;
-    u32 choices;    // length of choices_out
-    u32 truncated;  // choices_out was too short
+    u32 choices;   // length of choices_out
+    u32 truncated; // choices_out was too short
     u32 checkpoints;
-    u64 events;     // all of them; the channel keeps the last max_events
-    u32 races;      // distinct and unknown ones in `race`
+    u64 events; // all of them; the channel keeps the last max_events
+    u32 races;  // distinct and unknown ones in `race`
     u32 blocked;
-    u64 signature;  // of `kind`: the same for the same bug
+    u64 signature; // of `kind`: the same for the same bug
     u64 diverged_step;
     u64 hash_wanted, hash_found;
     u32 failing_thread, signal;
     strategy_kind strategy;
-    u32 preset;     // of the strategy, for people
-    access at;      // where it failed; of use after free: the use
-    access other;   // the free, or the first access of a race
+    u32 preset;   // of the strategy, for people
+    access at;    // where it failed; of use after free: the use
+    access other; // the free, or the first access of a race
     object what;
     char text[512]; // the assertion, the exception's type and message
-    struct { access first, second; object what; u64 signature; u64 steps; u32 choices, unused; }
-        race[max_races];
+    struct {
+        access first, second;
+        object what;
+        u64 signature;
+        u64 steps;
+        u32 choices, unused;
+    } race[max_races];
     blocked_thread block[max_blocked];
 };
 
@@ -176,9 +231,18 @@ struct location {
 
 /// What a run met that limits the trust in it; bits of channel::limits.
 enum limit : u64 {
-    limit_fork = 1, limit_foreign_thread = 2, limit_raw_clone = 4, limit_signal = 8,
-    limit_cancel = 16, limit_clock = 32, limit_random = 64, limit_uninstrumented = 128,
-    limit_threads = 256, limit_fence_pi = 512, limit_choices = 1024, limit_fiber = 2048,
+    limit_fork = 1,
+    limit_foreign_thread = 2,
+    limit_raw_clone = 4,
+    limit_signal = 8,
+    limit_cancel = 16,
+    limit_clock = 32,
+    limit_random = 64,
+    limit_uninstrumented = 128,
+    limit_threads = 256,
+    limit_fence_pi = 512,
+    limit_choices = 1024,
+    limit_fiber = 2048,
     limit_input = 4096,
 };
 

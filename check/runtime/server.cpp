@@ -22,21 +22,26 @@ namespace {
 cpu_set_t own_cpus; // of the program, before we bound it to one
 bool bound;
 
-/// One CPU: a change of turn then needs no other one to wake up.
+void allow_cpus(const cpu_set_t& set) {
+    kernel(SYS_sched_setaffinity, 0, sizeof set, as_long(&set));
+}
+
+/// One CPU: a change of turn then needs no other one to wake up. Which one is looked for anew with
+/// every command: the kernel has just put us on one that is idle, if there is any.
 void bind_to_one_cpu() {
-    kernel(SYS_sched_getaffinity, 0, sizeof own_cpus, as_long(&own_cpus));
     unsigned cpu = 0;
     kernel(SYS_getcpu, as_long(&cpu), 0, 0);
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
-    kernel(SYS_sched_setaffinity, 0, sizeof one, as_long(&one));
-    bound = true;
+    allow_cpus(one);
 }
 
 channel* open_channel(int memory) {
-    const long p = kernel(SYS_mmap, 0, sizeof(channel), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-    if (p < 0 && p > -4096) panic("cannot map the channel to the tool");
+    const long p =
+        kernel(SYS_mmap, 0, sizeof(channel), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    if (p < 0 && p > -4096)
+        panic("cannot map the channel to the tool");
     auto* c = reinterpret_cast<channel*>(p);
     if (c->magic != channel_magic || c->version != protocol_version ||
         c->size_check != sizeof(channel) % 0xffffffff)
@@ -71,10 +76,12 @@ bool has_news(int status) {
         r.exit_status = WEXITSTATUS(status);
         if (c.config.expected_exit >= 0 && r.exit_status != c.config.expected_exit) {
             r.kind = failure::exit_code;
-            r.signature = combine(static_cast<u64>(failure::exit_code), static_cast<u64>(r.exit_status));
+            r.signature =
+                combine(static_cast<u64>(failure::exit_code), static_cast<u64>(r.exit_status));
         }
     }
-    if (c.config.replay != 0) return true;
+    if (c.config.replay != 0)
+        return true;
     return r.races > 0 || (r.kind != failure::none && !known(r.signature));
 }
 
@@ -84,10 +91,12 @@ bool run_one(bool& news) {
     c.result = {};
     c.heartbeat = 0;
     const int pid = real().fork();
-    if (pid < 0) panic("fork failed");
+    if (pid < 0)
+        panic("fork failed");
     if (pid == 0) {
         kernel(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-        if (c.config.debug_step != 0) kernel(SYS_prctl, PR_SET_PTRACER, -1);
+        if (c.config.debug_step != 0)
+            kernel(SYS_prctl, PR_SET_PTRACER, -1);
         c.child = static_cast<u32>(kernel(SYS_getpid));
         return false;
     }
@@ -108,8 +117,11 @@ void serve_commands(int commands, int replies) {
     for (;;) {
         command order{};
         const long n = kernel(SYS_read, commands, as_long(&order), sizeof order);
-        if (n == -EINTR) continue;
-        if (n != sizeof order) exit_server(0); // the tool is gone
+        if (n == -EINTR)
+            continue;
+        if (n != sizeof order)
+            exit_server(0); // the tool is gone
+        bind_to_one_cpu();
         for (u64 i = 0; i < order.count; ++i) {
             g.shared->config.schedule = order.first + i;
             bool news = false;
@@ -118,8 +130,10 @@ void serve_commands(int commands, int replies) {
                 kernel(SYS_close, replies);
                 return;
             }
-            if (news) break;
+            if (news)
+                break;
         }
+        allow_cpus(own_cpus);
         const char done = 'd';
         kernel(SYS_write, replies, as_long(&done), 1);
     }
@@ -144,7 +158,8 @@ void serve() {
         unsetenv("LD_BIND_NOW");
         list_modules();
         unwound_here(0); // its first call initialises: not in the middle of a run
-        bind_to_one_cpu();
+        kernel(SYS_sched_getaffinity, 0, sizeof own_cpus, as_long(&own_cpus));
+        bound = true;
         g.shared->server_ready = 1;
         serve_commands(commands, replies);
     }
@@ -157,14 +172,16 @@ void serve() {
 // Programs size their thread pools by these: they see the machine and not our one CPU.
 
 HEDDLE_HOOK int get_nprocs() {
-    if (!bound) return 1;
+    if (!bound)
+        return 1;
     return CPU_COUNT(&own_cpus);
 }
 HEDDLE_HOOK int get_nprocs_conf() {
     return get_nprocs();
 }
 HEDDLE_HOOK int sched_getaffinity(pid_t pid, std::size_t size, cpu_set_t* set) {
-    if (!bound) return real().affinity(pid, size, set);
+    if (!bound)
+        return real().affinity(pid, size, set);
     std::memset(set, 0, size);
     std::memcpy(set, &own_cpus, size < sizeof own_cpus ? size : sizeof own_cpus);
     return 0;

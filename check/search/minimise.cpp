@@ -30,7 +30,8 @@ std::vector<choice> minimise(std::vector<choice> choices, const trial& fails, in
                 from += chunk;
             }
         }
-        if (!shorter || chunk > choices.size()) chunk = chunk == 1 && !shorter ? 0 : std::max<std::size_t>(chunk / 2, shorter ? 1 : 0);
+        if (!shorter || chunk > choices.size())
+            chunk = chunk == 1 && !shorter ? 0 : std::max<std::size_t>(chunk / 2, shorter ? 1 : 0);
     }
     return choices;
 }

@@ -8,8 +8,8 @@
 
 namespace heddle::check {
 
-/// Runs the choices (those that fit); true when the failure is the same. Then `choices` becomes what
-/// was really chosen.
+/// Runs the choices (those that fit); true when the failure is the same. Then `choices` becomes
+/// what was really chosen.
 using trial = std::function<bool(std::vector<choice>& choices)>;
 
 /// Delta debugging (Zeller, Hildebrandt 2002) over the departures from the default schedule. Ends

@@ -24,11 +24,11 @@ struct candidate {
     u32 thread;
     op kind;
     bool writes;
-    bool early;   // its sleep or timed wait would end before its time
+    bool early; // its sleep or timed wait would end before its time
     bool main_end;
     u32 location; // 0: not a learned one
     u32 object;
-    u64 serial;   // changes with every operation of that thread
+    u64 serial; // changes with every operation of that thread
 };
 
 struct situation {

@@ -25,27 +25,35 @@ std::vector<u32> choices_of(strategy_kind kind, u64 seed, int count) {
 }
 
 TEST(Strategy, MakesTheSameChoicesForTheSameSeed) {
-    for (const auto kind : {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold})
+    for (const auto kind :
+         {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold})
         EXPECT_EQ(choices_of(kind, 11, 100), choices_of(kind, 11, 100)) << name_of(kind);
 }
 
 TEST(Strategy, ChoosesOnlyWhatItWasOffered) {
-    for (const auto kind : {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold})
+    for (const auto kind :
+         {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold})
         for (u64 seed = 1; seed < 50; ++seed)
-            for (const u32 c : choices_of(kind, seed, 50)) ASSERT_LT(c, 3u) << name_of(kind);
+            for (const u32 c : choices_of(kind, seed, 50))
+                ASSERT_LT(c, 3u) << name_of(kind);
 }
 
 TEST(Strategy, LetsEveryThreadRunUnderARandomWalk) {
     const auto made = choices_of(strategy_kind::random_walk, 3, 300);
-    for (u32 thread = 0; thread < 3; ++thread) EXPECT_GT(std::count(made.begin(), made.end(), thread), 0);
+    for (u32 thread = 0; thread < 3; ++thread)
+        EXPECT_GT(std::count(made.begin(), made.end(), thread), 0);
 }
 
 TEST(Strategy, FollowsTheDefaultInOrder) {
-    for (const u32 c : choices_of(strategy_kind::in_order, 1, 20)) EXPECT_EQ(c, 0u);
+    for (const u32 c : choices_of(strategy_kind::in_order, 1, 20))
+        EXPECT_EQ(c, 0u);
 }
 
 TEST(Strategy, GivesWayWhenTheCurrentThreadSpins) {
-    for (const auto kind : {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold}) {
+    for (const auto kind : {strategy_kind::random_walk,
+                            strategy_kind::pct,
+                            strategy_kind::pos,
+                            strategy_kind::hold}) {
         auto s = std::make_unique<strategy>();
         s->begin(kind, 5, 9, 50);
         for (u64 i = 1; i < 50; ++i) {
@@ -62,7 +70,8 @@ TEST(Strategy, StartsEveryMixWithTheTwoSchedulesWithoutPreemption) {
 
 TEST(Minimise, LeavesOnlyTheChoicesThatMatter) {
     std::vector<choice> all;
-    for (u64 step = 1; step <= 40; ++step) all.push_back({step, choice::thread, 1});
+    for (u64 step = 1; step <= 40; ++step)
+        all.push_back({step, choice::thread, 1});
     const trial fails = [](std::vector<choice>& c) {
         const auto has = [&](u64 step) {
             return std::any_of(c.begin(), c.end(), [&](const choice& x) { return x.step == step; });
@@ -78,7 +87,13 @@ TEST(Minimise, LeavesOnlyTheChoicesThatMatter) {
 TEST(Minimise, KeepsWithinItsBudget) {
     int runs = 0;
     std::vector<choice> all(64, choice{1, choice::thread, 1});
-    minimise(all, [&](std::vector<choice>&) { ++runs; return false; }, 10);
+    minimise(
+        all,
+        [&](std::vector<choice>&) {
+            ++runs;
+            return false;
+        },
+        10);
     EXPECT_LE(runs, 10);
 }
 
