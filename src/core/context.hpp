@@ -79,7 +79,14 @@ void require_reachable(const task& t);
 /// Protocol: incremented in the child by a fork handler, before any other code runs there, so no
 /// data depends on it.
 extern constinit std::atomic<int> forks_survived;
-/// Installs the fork handler, once.
+/// Installs the fork handlers, once.
 void watch_forks();
+
+// The locks of core that the whole process shares. They are held around fork(), so that the child
+// finds them free and what they guard whole. Taken in this order.
+void hold_wait_graph(bool hold) noexcept;
+void hold_known_places(bool hold) noexcept;
+void hold_failure_handler(bool hold) noexcept;
+void hold_cell_depot(bool hold) noexcept;
 
 } // namespace heddle::detail

@@ -1,3 +1,4 @@
+#include "context.hpp"
 #include "place.hpp"
 
 #include <heddle/detail/task.hpp>
@@ -41,6 +42,11 @@ void print_failure(const failure_info& failure) {
 }
 
 } // namespace
+
+void hold_failure_handler(bool hold) noexcept {
+    std::mutex& mutex = slot().mutex;
+    hold ? mutex.lock() : mutex.unlock();
+}
 
 std::string demangle(const char* name) {
     int status = 0;

@@ -1,5 +1,7 @@
 #include "place.hpp"
 
+#include "context.hpp"
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
@@ -103,16 +105,26 @@ std::string look_up(const void* code) {
     return std::string(found.dli_fname) + '+' + hex(offset);
 }
 
+struct known_places {
+    std::mutex mutex;
+    std::unordered_map<const void*, std::string> known;
+};
+
+known_places& places() {
+    static known_places* one = new known_places; // never destroyed: tasks may outlive main
+    return *one;
+}
+
 } // namespace
 
+void hold_known_places(bool hold) noexcept {
+    std::mutex& mutex = places().mutex;
+    hold ? mutex.lock() : mutex.unlock();
+}
+
 std::string describe_code(const void* code) {
-    struct cache {
-        std::mutex mutex;
-        std::unordered_map<const void*, std::string> known;
-    };
-    static cache* one = new cache; // never destroyed: tasks may outlive main
-    std::lock_guard lock(one->mutex);
-    const auto [at, is_new] = one->known.try_emplace(code);
+    std::lock_guard lock(places().mutex);
+    const auto [at, is_new] = places().known.try_emplace(code);
     if (is_new) at->second = look_up(code);
     return at->second;
 }

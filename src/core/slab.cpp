@@ -1,3 +1,5 @@
+#include "context.hpp"
+
 #include <heddle/detail/parking.hpp>
 #include <heddle/detail/slab.hpp>
 
@@ -110,6 +112,10 @@ void refill(stock& s, std::size_t index) {
 }
 
 } // namespace
+
+void hold_cell_depot(bool hold) noexcept {
+    hold ? shared.mutex.lock() : shared.mutex.unlock();
+}
 
 void* slab_allocate(std::size_t size, std::size_t alignment) {
     if (HEDDLE_PLAIN_HEAP || size > smallest << (classes - 1) || alignment > smallest) {

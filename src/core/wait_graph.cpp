@@ -125,6 +125,11 @@ void enter_wait_graph(const context& waiter, std::span<task* const> tasks, bool 
     graph().edges.push_back(wait);
 }
 
+void hold_wait_graph(bool hold) noexcept {
+    std::mutex& mutex = graph().mutex;
+    hold ? mutex.lock() : mutex.unlock();
+}
+
 void leave_wait_graph(const context& waiter) noexcept {
     std::lock_guard lock(graph().mutex);
     std::erase_if(graph().edges, [&](const edge& e) { return e.waiter == &waiter; });

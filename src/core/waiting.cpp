@@ -67,8 +67,22 @@ bool spin_until_done(const task& t) noexcept {
 
 constinit std::atomic<int> forks_survived{0};
 
+namespace {
+void hold_for_fork(bool hold) noexcept {
+    hold_wait_graph(hold);
+    hold_known_places(hold);
+    hold_failure_handler(hold);
+    hold_cell_depot(hold);
+}
+} // namespace
+
 void watch_forks() {
-    static const int registered = pthread_atfork(nullptr, nullptr, [] { ++forks_survived; });
+    static const int registered = pthread_atfork([] { hold_for_fork(true); },
+                                                 [] { hold_for_fork(false); },
+                                                 [] {
+                                                     hold_for_fork(false);
+                                                     ++forks_survived;
+                                                 });
     (void)registered;
 }
 

@@ -54,12 +54,12 @@ void worker::main(bool searching) {
 }
 
 void worker::run(work& item) {
-    if (task* const t = item.whole) {
-        // acquire: sees the cause; pairs with the release in break_down(). Tasks that slip through
-        // run as before the pool broke.
-        if (pool_.is_broken_.load(std::memory_order_acquire)) {
-            pool_.fail_broken(item);
-        } else if (t->start()) {
+    // acquire: sees the cause; pairs with the release in break_down(). What slips through runs as
+    // before the pool broke.
+    if (pool_.is_broken_.load(std::memory_order_acquire)) [[unlikely]] {
+        pool_.fail_broken(item);
+    } else if (task* const t = item.whole) {
+        if (t->start()) {
             count_start();
             if (pool_.room_) pool_.room_->leave();
             execute(*t, true);
