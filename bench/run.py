@@ -18,9 +18,15 @@ from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = {
-    "naive": "naive pool", "asio": "Asio thread_pool", "moodycamel": "moodycamel queue",
-    "tbb": "oneTBB enqueue", "tbb_group": "oneTBB task_group", "async": "std::async",
-    "tbb_for": "oneTBB parallel_for", "tbb_queue": "oneTBB queue", "openmp": "OpenMP",
+    "naive": "naive pool",
+    "asio": "Asio thread_pool",
+    "moodycamel": "moodycamel queue",
+    "tbb": "oneTBB enqueue",
+    "tbb_group": "oneTBB task_group",
+    "async": "std::async",
+    "tbb_for": "oneTBB parallel_for",
+    "tbb_queue": "oneTBB queue",
+    "openmp": "OpenMP",
     "mutex": "std::mutex",
 }
 
@@ -28,6 +34,7 @@ PEERS = {
 @dataclass
 class Row:
     """One line of the table: what is asked, where it is measured, what is to be reached."""
+
     question: str  # as in the benchmark's name
     text: str
     program: str
@@ -52,10 +59,17 @@ ROWS = [
     Row("producers", "4 producers post 2.5e5 each", "producers", 45, best=2),
     Row("memory_post", "memory of a queued post", "memory", 34, unit="B", value="counter"),
     Row("memory_future", "memory of a queued future", "memory", 96, unit="B", value="counter"),
-    Row("map_each", "map, a task for each 1 µs item: CPU more than serial", "map", 150,
-        value="over"),
-    Row("map_chunked", "map, automatic chunks: CPU more than serial", "map", 3, unit="%",
-        value="percent"),
+    Row(
+        "map_each", "map, a task for each 1 µs item: CPU more than serial", "map", 150, value="over"
+    ),
+    Row(
+        "map_chunked",
+        "map, automatic chunks: CPU more than serial",
+        "map",
+        3,
+        unit="%",
+        value="percent",
+    ),
     Row("as_completed", "as_completed over 1e5 futures", "as_completed", 120, size="100000"),
     Row("queue_1", "queue: put and get by one thread", "queue", 30),
     Row("queue_1_1", "queue: one putter, one getter", "queue", 100, best=1),
@@ -116,9 +130,13 @@ def machine(build):
 def run_program(path, only, repetitions):
     """Runs one program; {(question, who, size): [(wall ns, cpu ns, value), …]}, all an item."""
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
-        command = [path, f"--benchmark_out={out.name}", "--benchmark_out_format=json",
-                   f"--benchmark_repetitions={repetitions}",
-                   f"--benchmark_filter=^({'|'.join(only)})/"]
+        command = [
+            path,
+            f"--benchmark_out={out.name}",
+            "--benchmark_out_format=json",
+            f"--benchmark_repetitions={repetitions}",
+            f"--benchmark_filter=^({'|'.join(only)})/",
+        ]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
             sys.exit(f"bench: {os.path.basename(path)} failed ({done.returncode}): {done.stderr}")
@@ -133,16 +151,31 @@ def run_program(path, only, repetitions):
         size = size if size.isdigit() else ""
         items = each["items"]
         samples.setdefault((question, who, size), []).append(
-            (each["real_time"] / items, each["cpu_time"] / items, each.get("value")))
+            (each["real_time"] / items, each["cpu_time"] / items, each.get("value"))
+        )
     return samples
 
 
 def count_futexes(path, who):
     """Futex calls per 1e5 futures; strace slows everything down, so nothing else is taken."""
     with tempfile.NamedTemporaryFile(suffix=".txt") as out:
-        subprocess.run(["strace", "-c", "-f", "-e", "trace=futex", "-o", out.name, path,
-                        "--benchmark_repetitions=1", f"--benchmark_filter=^futures/{who}/"],
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [
+                "strace",
+                "-c",
+                "-f",
+                "-e",
+                "trace=futex",
+                "-o",
+                out.name,
+                path,
+                "--benchmark_repetitions=1",
+                f"--benchmark_filter=^futures/{who}/",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
         calls = re.search(rb"^.*\s(\d+)\s+(?:\d+\s+)?futex$", out.read(), re.M)
     return (int(calls[1]) if calls else 0) / 4  # one round to warm up and one to measure: 4e5
 
@@ -194,9 +227,16 @@ def judge(row, figures):
     mine = value_of(row, figures, "heddle")
     peers = {who: value_of(row, figures, who) for who in PEERS}
     peers = {who: v[0] for who, v in peers.items() if v is not None}
-    line = {"question": row.question, "text": row.text, "unit": row.unit, "goal": row.goal,
-            "goal_best": row.best, "goal_naive": row.naive, "peers": peers,
-            "best_peer": min(peers, key=peers.get) if peers else None}
+    line = {
+        "question": row.question,
+        "text": row.text,
+        "unit": row.unit,
+        "goal": row.goal,
+        "goal_best": row.best,
+        "goal_naive": row.naive,
+        "peers": peers,
+        "best_peer": min(peers, key=peers.get) if peers else None,
+    }
     if mine is None:
         return line
     line["median"], line["min"], line["cpu"] = mine
@@ -241,13 +281,33 @@ def print_lines(lines):
         best = e["best_peer"]
         short_by = f"{e.get('shortfall', 0):.2f}× off"
         verdict = {None: "—", True: "yes"}.get(e.get("reached"), short_by)
-        body.append([e["text"], short(e.get("median")), short(e.get("min")),
-                     short(e.get("cpu")) if e.get("cpu") and e["unit"] == "ns" else "",
-                     f"{short(e['peers'][best])} {PEERS[best]}" if best else "—",
-                     f"{e['best_ratio']:.1f}" if "best_ratio" in e else "—",
-                     f"{e['naive_ratio']:.1f}" if "naive_ratio" in e else "—", goal, verdict])
-    print_table(["question", "Heddle", "min", "CPU", "best peer", "× best", "× naive", "to reach",
-                 "reached"], body)
+        body.append(
+            [
+                e["text"],
+                short(e.get("median")),
+                short(e.get("min")),
+                short(e.get("cpu")) if e.get("cpu") and e["unit"] == "ns" else "",
+                f"{short(e['peers'][best])} {PEERS[best]}" if best else "—",
+                f"{e['best_ratio']:.1f}" if "best_ratio" in e else "—",
+                f"{e['naive_ratio']:.1f}" if "naive_ratio" in e else "—",
+                goal,
+                verdict,
+            ]
+        )
+    print_table(
+        [
+            "question",
+            "Heddle",
+            "min",
+            "CPU",
+            "best peer",
+            "× best",
+            "× naive",
+            "to reach",
+            "reached",
+        ],
+        body,
+    )
 
 
 def print_curve(question, text, figures):
@@ -258,9 +318,13 @@ def print_curve(question, text, figures):
     print(f"\n{text}: median (minimum)")
     whos = [w for w in ["heddle", *PEERS] if any(k[1] == w for k in mine)]
     cell = lambda f: f"{short(f.median)} ({short(f.minimum)})" if f else "—"
-    print_table([""] + [f"{s:,}" for s in sizes],
-                [[PEERS.get(w, "Heddle")] + [cell(mine.get((question, w, str(s)))) for s in sizes]
-                 for w in whos])
+    print_table(
+        [""] + [f"{s:,}" for s in sizes],
+        [
+            [PEERS.get(w, "Heddle")] + [cell(mine.get((question, w, str(s)))) for s in sizes]
+            for w in whos
+        ],
+    )
 
 
 def draw(lines, about, target):
@@ -275,9 +339,17 @@ def draw(lines, about, target):
                 name = e["question"].replace("_", " ")
                 data.write(f"\"{name}\" {e['median']} {best} {naive}\n")
         data.flush()
-        subprocess.run(["gnuplot", "-e", f"data='{data.name}'; out='{target}'; "
-                        f"about='{about['cores']} cores, {about['processor']}, "
-                        f"{about['date'][:10]}'", os.path.join(HERE, "chart.gp")], check=True)
+        subprocess.run(
+            [
+                "gnuplot",
+                "-e",
+                f"data='{data.name}'; out='{target}'; "
+                f"about='{about['cores']} cores, {about['processor']}, "
+                f"{about['date'][:10]}'",
+                os.path.join(HERE, "chart.gp"),
+            ],
+            check=True,
+        )
     print(f"bench: chart in {target}")
 
 
@@ -288,8 +360,12 @@ def main():
     parser.add_argument("--repetitions", type=int, default=9, metavar="N", help="default 9")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--svg", metavar="FILE", help="draw a bar chart (with gnuplot)")
-    parser.add_argument("--build", default=os.path.join(HERE, "..", "build", "release"),
-                        metavar="DIR", help="where the programs were built")
+    parser.add_argument(
+        "--build",
+        default=os.path.join(HERE, "..", "build", "release"),
+        metavar="DIR",
+        help="where the programs were built",
+    )
     args = parser.parse_args()
     if not os.path.isdir(os.path.join(args.build, "bench")):
         sys.exit(f"bench: nothing is built in {args.build}: run ./dev bench, or give --build")
@@ -298,26 +374,41 @@ def main():
     about["load_after"] = os.getloadavg()[0]
     lines = [judge(row, figures) for row in wanted]
 
-    print(f"\n{about['processor']}, {about['cores']} cores, Linux {about['kernel']}, "
-          f"{about['compiler']}\n{about['date']}, commit {about['commit']}, load "
-          f"{about['load_before']:.1f} before and {about['load_after']:.1f} after\n"
-          "ns an item unless said; median, minimum and process CPU of the repetitions\n")
+    print(
+        f"\n{about['processor']}, {about['cores']} cores, Linux {about['kernel']}, "
+        f"{about['compiler']}\n{about['date']}, commit {about['commit']}, load "
+        f"{about['load_before']:.1f} before and {about['load_after']:.1f} after\n"
+        "ns an item unless said; median, minimum and process CPU of the repetitions\n"
+    )
     if lines:
         print_lines(lines)
         judged = [e for e in lines if "reached" in e]
-        print(f"\n{sum(e['reached'] for e in judged)} of {len(judged)} reached; within 1.3×: "
-              f"{sum(not e['reached'] and e['shortfall'] <= 1.3 for e in judged)}")
+        print(
+            f"\n{sum(e['reached'] for e in judged)} of {len(judged)} reached; within 1.3×: "
+            f"{sum(not e['reached'] and e['shortfall'] <= 1.3 for e in judged)}"
+        )
         seen = {who for e in lines for who in e["peers"]}
         if not args.filter and set(PEERS) - seen:
-            print("left out, not found when this was built: " +
-                  ", ".join(PEERS[w] for w in PEERS if w not in seen))
+            print(
+                "left out, not found when this was built: "
+                + ", ".join(PEERS[w] for w in PEERS if w not in seen)
+            )
     for question, _, text in curves:
         print_curve(question, text, figures)
     if args.json:
         with open(args.json, "w", encoding="utf-8") as out:
-            json.dump({"machine": about, "table": lines,
-                       "figures": [{"question": k[0], "who": k[1], "size": k[2], **vars(f)}
-                                   for k, f in figures.items()]}, out, indent=1)
+            json.dump(
+                {
+                    "machine": about,
+                    "table": lines,
+                    "figures": [
+                        {"question": k[0], "who": k[1], "size": k[2], **vars(f)}
+                        for k, f in figures.items()
+                    ],
+                },
+                out,
+                indent=1,
+            )
     if args.svg:
         draw(lines, about, args.svg)
 

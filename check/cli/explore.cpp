@@ -103,8 +103,7 @@ bool explorer::first_run() {
     report_.schedules = 1;
     names_ = std::make_unique<symbols>(session_.shared());
     const run_result r = result();
-    if (r.kind == failure::hung)
-        throw not_checkable(r.text);
+    if (r.kind == failure::hung) throw not_checkable(r.text);
     if (r.kind == failure::endless)
         throw not_checkable("the program does not end by itself: it made "
                             "40,000,000 steps; give it a smaller input");
@@ -128,20 +127,16 @@ bool explorer::first_run() {
 }
 
 void explorer::search() {
-    if (!first_run())
-        return;
-    if (report_.threads < 2)
-        return;
+    if (!first_run()) return;
+    if (report_.threads < 2) return;
     while (!spent()) {
         const u64 left = std::min(options_.schedules, stop_at_) - report_.schedules;
         const u64 first = report_.schedules + 1;
         session_.run(first, first == 3 ? 1 : std::min(left, batch));
         report_.schedules = config().schedule;
-        if (first == 3)
-            self_check();
+        if (first == 3) self_check();
         report_.threads = std::max(report_.threads, result().threads);
-        if (result().points > 2)
-            config().points = result().points;
+        if (result().points > 2) config().points = result().points;
         take_news();
         listen_(nullptr, report_.schedules);
     }
@@ -150,8 +145,7 @@ void explorer::search() {
 /// One schedule twice: when the two runs differ, the program depends on what we do not control.
 void explorer::self_check() {
     const run_result first = result();
-    if (first.kind != failure::none)
-        return;
+    if (first.kind != failure::none) return;
     session_.run(3, 1);
     const run_result& again = result();
     nondeterministic_ = again.hash != first.hash || again.steps != first.steps;
@@ -159,8 +153,7 @@ void explorer::self_check() {
 
 void explorer::take_news() {
     const run_result r = result();
-    if (r.news == 0)
-        return;
+    if (r.news == 0) return;
     if (r.kind == failure::hung) {
         given_up_ = r.text;
         return;
@@ -183,8 +176,7 @@ void explorer::take_news() {
 bool explorer::reproduces(finding& f, std::vector<choice>& choices, bool record) {
     session_.replay(choices, {}, record);
     const channel& c = session_.shared();
-    if (!shows(c, f.kind, f.signature))
-        return false;
+    if (!shows(c, f.kind, f.signature)) return false;
     choices.assign(c.choices_out, c.choices_out + std::min(c.result.choices, max_choices));
     return true;
 }
@@ -201,8 +193,7 @@ void explorer::shorten(finding& f) {
 /// by it, since that is what people understand.
 void explorer::find_telling_schedule(finding& f) {
     const u64 address = focus_of(session_.shared(), f.kind, f.signature);
-    if (address == 0 || shows_lost_update(session_.shared(), address))
-        return;
+    if (address == 0 || shows_lost_update(session_.shared(), address)) return;
     const run_config before = config();
     // These runs find what the search shall find again.
     std::vector<u64> known(session_.shared().known, session_.shared().known + max_known);
@@ -215,19 +206,16 @@ void explorer::find_telling_schedule(finding& f) {
         const channel& c = session_.shared();
         const u64 there = focus_of(c, f.kind, f.signature);
         const bool lost = shows_lost_update(c, there == 0 ? address : there);
-        if (!lost)
-            continue;
+        if (!lost) continue;
         better.choices.assign(c.choices_out,
                               c.choices_out + std::min(c.result.choices, max_choices));
         config() = before;
         const trial still_lost = [&](std::vector<choice>& candidate) {
-            if (!reproduces(better, candidate, true))
-                return false;
+            if (!reproduces(better, candidate, true)) return false;
             const u64 now = focus_of(session_.shared(), f.kind, f.signature);
             return now != 0 && shows_lost_update(session_.shared(), now);
         };
-        if (!still_lost(better.choices))
-            continue;
+        if (!still_lost(better.choices)) continue;
         f.choices = minimise(better.choices, still_lost, minimise_budget / 2);
         break;
     }
@@ -297,8 +285,7 @@ std::string explorer::identity(const finding& f) {
             const bool tells = b.what != wait_for::join &&
                                (f.kind == failure::deadlock || b.what == wait_for::condition ||
                                 b.what == wait_for::futex);
-            if (tells)
-                add(b.where);
+            if (tells) add(b.where);
         }
     } else if (f.kind == failure::use_after_free || f.kind == failure::double_free) {
         add(r.other.where);
@@ -310,16 +297,14 @@ std::string explorer::identity(const finding& f) {
     } else {
         text += f.message;
     }
-    for (const auto& p : places)
-        text += " " + p;
+    for (const auto& p : places) text += " " + p;
     return text;
 }
 
 void explorer::list_limits() {
     const u64 bits = session_.shared().limits;
     const auto say = [&](u64 bit, const char* text) {
-        if ((bits & bit) != 0)
-            report_.limits.push_back(text);
+        if ((bits & bit) != 0) report_.limits.push_back(text);
     };
     report_.limits.push_back(
         "memory is sequentially consistent: reorderings of weak atomics are not tried");
@@ -358,11 +343,9 @@ void explorer::list_limits() {
 
 bool shows(const channel& c, failure kind, u64 signature) {
     const run_result& r = c.result;
-    if (kind != failure::data_race)
-        return r.kind == kind && r.signature == signature;
+    if (kind != failure::data_race) return r.kind == kind && r.signature == signature;
     for (u32 i = 0; i < r.races && i < max_races; ++i)
-        if (r.race[i].signature == signature)
-            return true;
+        if (r.race[i].signature == signature) return true;
     return false;
 }
 

@@ -56,8 +56,7 @@ double seconds_of(const std::string& text) {
 
 strategy_kind strategy_named(const std::string& name) {
     for (u32 k = 0; k < static_cast<u32>(strategy_kind::count); ++k)
-        if (name == name_of(static_cast<strategy_kind>(k)))
-            return static_cast<strategy_kind>(k);
+        if (name == name_of(static_cast<strategy_kind>(k))) return static_cast<strategy_kind>(k);
     throw CLI::ValidationError("--strategy",
                                fmt::format("there is no strategy '{}'; say mix, random-walk, pct, "
                                            "pos, hold, in-order or reversed",
@@ -74,8 +73,7 @@ bool colours() {
 void print_story(const finding& f) {
     if (colours())
         fmt::print("\033[1;31m{}\033[0m: \033[1m{}\033[0m\n", kind_name(f.kind), f.message);
-    else
-        fmt::print("{}: {}\n", kind_name(f.kind), f.message);
+    else fmt::print("{}: {}\n", kind_name(f.kind), f.message);
     fmt::print("{}\n", story_with_replay(f));
     std::fflush(stdout);
 }
@@ -83,14 +81,12 @@ void print_story(const finding& f) {
 void write_text(const std::string& path, const std::string& text) {
     std::ofstream out(path);
     out << text;
-    if (!out.flush())
-        throw std::runtime_error(fmt::format("cannot write '{}'", path));
+    if (!out.flush()) throw std::runtime_error(fmt::format("cannot write '{}'", path));
 }
 
 std::string json_of(const check_report& r) {
     auto findings = nlohmann::json::array();
-    for (const auto& f : r.findings)
-        findings.push_back(nlohmann::json::parse(to_json(f)));
+    for (const auto& f : r.findings) findings.push_back(nlohmann::json::parse(to_json(f)));
     const nlohmann::json j = {{"version", 1},
                               {"program", r.program.path},
                               {"arguments", r.arguments},
@@ -122,8 +118,7 @@ void summarise(const check_report& r, const arguments& a) {
         fmt::print("{} distinct {} found\n",
                    r.findings.size(),
                    r.findings.size() == 1 ? "bug was" : "bugs were");
-    for (const auto& l : r.limits)
-        fmt::print("limit: {}\n", l);
+    for (const auto& l : r.limits) fmt::print("limit: {}\n", l);
 }
 
 int do_check(arguments& a) {
@@ -137,24 +132,18 @@ int do_check(arguments& a) {
     double shown = 0;
     const auto begin = std::chrono::steady_clock::now();
     const check_report r = explore(program, rest, a.check, [&](const finding* f, u64 schedules) {
-        if (bar)
-            fmt::print(stderr, "\r\033[K");
-        if (f != nullptr)
-            print_story(*f);
+        if (bar) fmt::print(stderr, "\r\033[K");
+        if (f != nullptr) print_story(*f);
         const double now =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-        if (now - shown < (bar ? 0.1 : 10))
-            return;
+        if (now - shown < (bar ? 0.1 : 10)) return;
         shown = now;
         fmt::print(stderr, "{} of {} schedules{}", schedules, a.check.schedules, bar ? "" : "\n");
         std::fflush(stderr);
     });
-    if (bar)
-        fmt::print(stderr, "\r\033[K");
-    if (!a.json.empty())
-        write_text(a.json, json_of(r));
-    if (!a.html.empty())
-        write_text(a.html, to_html(r.findings, "heddle check " + program.path));
+    if (bar) fmt::print(stderr, "\r\033[K");
+    if (!a.json.empty()) write_text(a.json, json_of(r));
+    if (!a.html.empty()) write_text(a.html, to_html(r.findings, "heddle check " + program.path));
     if (r.fails_alone) {
         fmt::print(stderr,
                    "heddle: '{}' fails when it runs alone and unperturbed: {}\n",
@@ -163,8 +152,7 @@ int do_check(arguments& a) {
         return fails_alone;
     }
     summarise(r, a);
-    if (r.was_interrupted)
-        return was_interrupted;
+    if (r.was_interrupted) return was_interrupted;
     return r.findings.empty() ? nothing_found : bug_found;
 }
 
@@ -213,10 +201,8 @@ int do_replay(const arguments& a) {
 int do_explain(const arguments& a) {
     const finding f = load(a.finding);
     print_story(f);
-    if (!a.json.empty())
-        write_text(a.json, nlohmann::json::parse(to_json(f)).dump(2) + "\n");
-    if (!a.html.empty())
-        write_text(a.html, to_html({f}, "heddle: " + f.message));
+    if (!a.json.empty()) write_text(a.json, nlohmann::json::parse(to_json(f)).dump(2) + "\n");
+    if (!a.html.empty()) write_text(a.html, to_html({f}, "heddle: " + f.message));
     if (!a.trace.empty())
         std::filesystem::copy_file(
             f.path + "/trace.json", a.trace, std::filesystem::copy_options::overwrite_existing);
@@ -276,10 +262,8 @@ int run(int argc, char** argv) {
     sigaction(SIGTERM, &action, nullptr);
     signal(SIGPIPE, SIG_IGN);
     try {
-        if (app.got_subcommand("check"))
-            return do_check(a);
-        if (app.got_subcommand("replay"))
-            return do_replay(a);
+        if (app.got_subcommand("check")) return do_check(a);
+        if (app.got_subcommand("replay")) return do_replay(a);
         return do_explain(a);
     } catch (const CLI::ValidationError& e) {
         fmt::print(stderr, "heddle: {}\n", e.what());

@@ -22,16 +22,13 @@ struct traits {
 
 void read_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, traits& t) {
     Elf_Data* data = elf_getdata(section, nullptr);
-    if (data == nullptr || header.sh_entsize == 0)
-        return;
+    if (data == nullptr || header.sh_entsize == 0) return;
     const auto count = static_cast<int>(header.sh_size / header.sh_entsize);
     for (int i = 0; i < count; ++i) {
         GElf_Sym symbol;
-        if (gelf_getsym(data, i, &symbol) == nullptr)
-            continue;
+        if (gelf_getsym(data, i, &symbol) == nullptr) continue;
         const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
-        if (name == nullptr || std::strncmp(name, "__tsan_", 7) != 0)
-            continue;
+        if (name == nullptr || std::strncmp(name, "__tsan_", 7) != 0) continue;
         if (std::strcmp(name, "__tsan_func_entry") != 0 && std::strcmp(name, "__tsan_init") != 0)
             continue;
         (symbol.st_shndx == SHN_UNDEF ? t.calls_tsan : t.defines_tsan) = true;
@@ -44,11 +41,9 @@ void read_build_id(Elf* elf, Elf_Scn* section, std::string& into) {
     GElf_Nhdr note;
     std::size_t at = 0, name = 0, bytes = 0;
     while (data != nullptr && (at = gelf_getnote(data, at, &note, &name, &bytes)) > 0) {
-        if (note.n_type != NT_GNU_BUILD_ID)
-            continue;
+        if (note.n_type != NT_GNU_BUILD_ID) continue;
         const auto* p = static_cast<const unsigned char*>(data->d_buf) + bytes;
-        for (GElf_Word i = 0; i < note.n_descsz; ++i)
-            into += fmt::format("{:02x}", p[i]);
+        for (GElf_Word i = 0; i < note.n_descsz; ++i) into += fmt::format("{:02x}", p[i]);
         return;
     }
 }
@@ -75,14 +70,10 @@ traits read_elf(Elf* elf, const std::string& path, std::string& build_id) {
     Elf_Scn* section = nullptr;
     while ((section = elf_nextscn(elf, section)) != nullptr) {
         GElf_Shdr s;
-        if (gelf_getshdr(section, &s) == nullptr)
-            continue;
-        if (s.sh_type == SHT_DYNAMIC)
-            t.dynamic = true;
-        if (s.sh_type == SHT_DYNSYM || s.sh_type == SHT_SYMTAB)
-            read_symbols(elf, section, s, t);
-        if (s.sh_type == SHT_NOTE && build_id.empty())
-            read_build_id(elf, section, build_id);
+        if (gelf_getshdr(section, &s) == nullptr) continue;
+        if (s.sh_type == SHT_DYNAMIC) t.dynamic = true;
+        if (s.sh_type == SHT_DYNSYM || s.sh_type == SHT_SYMTAB) read_symbols(elf, section, s, t);
+        if (s.sh_type == SHT_NOTE && build_id.empty()) read_build_id(elf, section, build_id);
     }
     return t;
 }
@@ -95,15 +86,12 @@ program_file examine(const std::string& given) {
     program_file file;
     file.path = fs::absolute(given, error).lexically_normal().string();
     const auto status = fs::status(file.path, error);
-    if (!fs::exists(status))
-        throw not_checkable(fmt::format("there is no file '{}'", given));
-    if (!fs::is_regular_file(status))
-        throw not_checkable(fmt::format("'{}' is not a file", given));
+    if (!fs::exists(status)) throw not_checkable(fmt::format("there is no file '{}'", given));
+    if (!fs::is_regular_file(status)) throw not_checkable(fmt::format("'{}' is not a file", given));
     if (::access(file.path.c_str(), X_OK) != 0)
         throw not_checkable(fmt::format("'{}' may not be executed (chmod +x?)", given));
     const int fd = open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        throw not_checkable(fmt::format("'{}' cannot be read", given));
+    if (fd < 0) throw not_checkable(fmt::format("'{}' cannot be read", given));
     elf_version(EV_CURRENT);
     Elf* elf = elf_begin(fd, ELF_C_READ, nullptr);
     traits t;

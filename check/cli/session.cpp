@@ -39,50 +39,29 @@ std::string runtime_folder() {
 
 const char* call_name(long number) {
     switch (number) {
-    case 0:
-        return "read";
-    case 1:
-        return "write";
-    case 7:
-        return "poll";
-    case 23:
-        return "select";
-    case 34:
-        return "pause";
-    case 35:
-        return "nanosleep";
-    case 42:
-        return "connect";
+    case 0: return "read";
+    case 1: return "write";
+    case 7: return "poll";
+    case 23: return "select";
+    case 34: return "pause";
+    case 35: return "nanosleep";
+    case 42: return "connect";
     case 43:
-    case 288:
-        return "accept";
-    case 45:
-        return "recvfrom";
-    case 47:
-        return "recvmsg";
-    case 61:
-        return "wait4";
-    case 73:
-        return "flock";
-    case 128:
-        return "rt_sigtimedwait";
-    case 130:
-        return "rt_sigsuspend";
-    case 202:
-        return "futex";
-    case 230:
-        return "clock_nanosleep";
+    case 288: return "accept";
+    case 45: return "recvfrom";
+    case 47: return "recvmsg";
+    case 61: return "wait4";
+    case 73: return "flock";
+    case 128: return "rt_sigtimedwait";
+    case 130: return "rt_sigsuspend";
+    case 202: return "futex";
+    case 230: return "clock_nanosleep";
     case 232:
-    case 281:
-        return "epoll_wait";
-    case 247:
-        return "waitid";
-    case 270:
-        return "pselect6";
-    case 271:
-        return "ppoll";
-    default:
-        return "a system call";
+    case 281: return "epoll_wait";
+    case 247: return "waitid";
+    case 270: return "pselect6";
+    case 271: return "ppoll";
+    default: return "a system call";
     }
 }
 
@@ -104,8 +83,7 @@ channel* make_channel(int& memory) {
     if (memory < 0 || ftruncate(memory, sizeof(channel)) != 0)
         throw std::runtime_error("cannot make shared memory for the program under check");
     void* p = mmap(nullptr, sizeof(channel), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-    if (p == MAP_FAILED)
-        throw std::runtime_error("cannot map shared memory");
+    if (p == MAP_FAILED) throw std::runtime_error("cannot map shared memory");
     auto* c = static_cast<channel*>(p);
     c->magic = channel_magic;
     c->version = protocol_version;
@@ -139,8 +117,7 @@ session::session(const program_file& program,
 session::~session() {
     close(commands_);
     close(replies_);
-    if (shared_->child != 0)
-        kill(static_cast<pid_t>(shared_->child), SIGKILL);
+    if (shared_->child != 0) kill(static_cast<pid_t>(shared_->child), SIGKILL);
     kill(server_, SIGKILL);
     waitpid(server_, nullptr, 0);
     munmap(shared_, sizeof(channel));
@@ -157,22 +134,18 @@ void session::start(const program_file& program,
     fcntl(to_child[1], F_SETFD, FD_CLOEXEC);
     fcntl(from_child[0], F_SETFD, FD_CLOEXEC);
     std::vector<char*> argv{const_cast<char*>(program.path.c_str())};
-    for (const auto& a : arguments)
-        argv.push_back(const_cast<char*>(a.c_str()));
+    for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     const char* old_path = std::getenv("LD_LIBRARY_PATH");
     const std::string path = old_path == nullptr ? folder : folder + ":" + old_path;
     const std::string variable = fmt::format("{},{},{}", memory, to_child[0], from_child[1]);
     server_ = fork();
-    if (server_ < 0)
-        throw std::runtime_error("cannot start a process");
+    if (server_ < 0) throw std::runtime_error("cannot start a process");
     if (server_ == 0) {
         setpgid(0, 0);
         redirect(0, O_RDONLY);
-        if (!loud)
-            redirect(1, O_WRONLY);
-        if (!loud)
-            redirect(2, O_WRONLY);
+        if (!loud) redirect(1, O_WRONLY);
+        if (!loud) redirect(2, O_WRONLY);
         setenv("LD_LIBRARY_PATH", path.c_str(), 1);
         setenv(channel_variable, variable.c_str(), 1);
         setenv("LD_BIND_NOW", "1", 1);  // once in the server instead of once in every copy
@@ -190,13 +163,10 @@ void session::start(const program_file& program,
 void session::wait_ready() {
     pollfd p{replies_, POLLIN, 0};
     for (double waited = 0; waited < start_limit; waited += poll_ms / 1000.0) {
-        if (interrupt_requested)
-            throw interrupted();
-        if (poll(&p, 1, poll_ms) <= 0)
-            continue;
+        if (interrupt_requested) throw interrupted();
+        if (poll(&p, 1, poll_ms) <= 0) continue;
         char byte = 0;
-        if (read(replies_, &byte, 1) == 1)
-            return;
+        if (read(replies_, &byte, 1) == 1) return;
         break;
     }
     server_gone();
@@ -217,8 +187,7 @@ void session::server_gone() {
 void session::run(u64 first, u64 count) {
     shared_->config.replay = 0;
     const command order{first, count};
-    if (write(commands_, &order, sizeof order) != sizeof order)
-        server_gone();
+    if (write(commands_, &order, sizeof order) != sizeof order) server_gone();
     wait_reply();
 }
 
@@ -240,8 +209,7 @@ void session::debug(const std::vector<choice>& choices,
     pid_t child = 0;
     for (int waited = 0; waited < 200; ++waited) { // until the child has stopped itself
         child = static_cast<pid_t>(shared_->child);
-        if (child != 0 && kernel_state(child, static_cast<u32>(child)).first == 'T')
-            break;
+        if (child != 0 && kernel_state(child, static_cast<u32>(child)).first == 'T') break;
         usleep(10'000);
     }
     const std::string pid = std::to_string(child);
@@ -281,24 +249,20 @@ void session::order_replay(const std::vector<choice>& choices,
     std::memcpy(shared_->choices_in, choices.data(), c.choices * sizeof(choice));
     std::memcpy(shared_->checkpoints_in, checkpoints.data(), c.checkpoints * sizeof(u32));
     const command order{c.schedule, 1};
-    if (write(commands_, &order, sizeof order) != sizeof order)
-        server_gone();
+    if (write(commands_, &order, sizeof order) != sizeof order) server_gone();
 }
 
 void session::wait_reply() {
     pollfd p{replies_, POLLIN, 0};
     for (;;) {
-        if (interrupt_requested)
-            throw interrupted();
+        if (interrupt_requested) throw interrupted();
         const int n = poll(&p, 1, poll_ms);
         if (n > 0) {
             char byte = 0;
-            if (read(replies_, &byte, 1) != 1)
-                server_gone();
+            if (read(replies_, &byte, 1) != 1) server_gone();
             return;
         }
-        if (const u32 child = shared_->child)
-            watch(static_cast<pid_t>(child));
+        if (const u32 child = shared_->child) watch(static_cast<pid_t>(child));
     }
 }
 
@@ -312,12 +276,10 @@ void session::watch(pid_t child) {
         return;
     }
     still_seconds_ += poll_ms / 1000.0;
-    if (still_seconds_ < asleep_limit)
-        return;
+    if (still_seconds_ < asleep_limit) return;
     const auto [state, number] = kernel_state(child, shared_->child_thread);
     const bool asleep = state == 'S' || state == 'D';
-    if (!asleep && still_seconds_ < compute_limit)
-        return;
+    if (!asleep && still_seconds_ < compute_limit) return;
     run_result& r = shared_->result;
     r.kind = failure::hung;
     const std::string text =

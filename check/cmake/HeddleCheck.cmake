@@ -32,5 +32,6 @@ function(heddle_add_check target)
     find_program(HEDDLE_PROGRAM heddle REQUIRED)
     set(program ${HEDDLE_PROGRAM})
   endif()
-  add_test(NAME check.${target} COMMAND ${program} check ${options} -- $<TARGET_FILE:${target}> ${arg_ARGS})
+  add_test(NAME check.${target}
+    COMMAND ${program} check ${options} -- $<TARGET_FILE:${target}> ${arg_ARGS})
 endfunction()

@@ -18,8 +18,7 @@ constexpr int finding_version = 1;
 void write_file(const fs::path& path, const std::string& text) {
     std::ofstream out(path);
     out << text;
-    if (!out.flush())
-        throw std::runtime_error(fmt::format("cannot write '{}'", path.string()));
+    if (!out.flush()) throw std::runtime_error(fmt::format("cannot write '{}'", path.string()));
 }
 
 /// Several tools may run in one folder: the one that makes the directory has it.
@@ -27,8 +26,7 @@ fs::path new_folder(const fs::path& parent) {
     fs::create_directories(parent);
     for (int n = 1; n < 100000; ++n) {
         const fs::path folder = parent / fmt::format("{:04}", n);
-        if (fs::create_directory(folder))
-            return folder;
+        if (fs::create_directory(folder)) return folder;
     }
     throw std::runtime_error(fmt::format("'{}' is full of findings; remove some", parent.string()));
 }
@@ -49,8 +47,7 @@ json report_of(const finding& f) {
 
 failure kind_of(const std::string& name) {
     for (u32 k = 0; k <= static_cast<u32>(failure::livelock); ++k)
-        if (name == kind_name(static_cast<failure>(k)))
-            return static_cast<failure>(k);
+        if (name == kind_name(static_cast<failure>(k))) return static_cast<failure>(k);
     throw bad_finding(fmt::format("unknown kind of finding '{}'", name));
 }
 
@@ -96,8 +93,7 @@ finding read_schedule(const json& j) {
     u64 before = 0;
     for (const auto& c : j.at("choices")) {
         const std::string kind = c.at(1);
-        if (kind != "thread" && kind != "waiter")
-            throw bad_finding("unknown kind of choice");
+        if (kind != "thread" && kind != "waiter") throw bad_finding("unknown kind of choice");
         f.choices.push_back({c.at(0), kind == "thread" ? choice::thread : choice::waiter, c.at(2)});
         if (f.choices.back().step < before || f.choices.back().value >= max_threads)
             throw bad_finding("the choices are not in order");
@@ -121,41 +117,26 @@ std::string read_file(const fs::path& path) {
 
 const char* kind_name(failure kind) {
     switch (kind) {
-    case failure::none:
-        return "none";
-    case failure::data_race:
-        return "data-race";
-    case failure::deadlock:
-        return "deadlock";
-    case failure::lost_wakeup:
-        return "lost-wakeup";
-    case failure::use_after_free:
-        return "use-after-free";
-    case failure::double_free:
-        return "double-free";
-    case failure::crash:
-        return "crash";
-    case failure::assertion:
-        return "assert";
-    case failure::uncaught_exception:
-        return "uncaught-exception";
-    case failure::exit_code:
-        return "exit-code";
-    case failure::livelock:
-        return "livelock";
-    case failure::diverged:
-        return "diverged";
-    case failure::hung:
-        return "hung";
-    case failure::endless:
-        return "endless";
+    case failure::none: return "none";
+    case failure::data_race: return "data-race";
+    case failure::deadlock: return "deadlock";
+    case failure::lost_wakeup: return "lost-wakeup";
+    case failure::use_after_free: return "use-after-free";
+    case failure::double_free: return "double-free";
+    case failure::crash: return "crash";
+    case failure::assertion: return "assert";
+    case failure::uncaught_exception: return "uncaught-exception";
+    case failure::exit_code: return "exit-code";
+    case failure::livelock: return "livelock";
+    case failure::diverged: return "diverged";
+    case failure::hung: return "hung";
+    case failure::endless: return "endless";
     }
     return "unknown";
 }
 
 void save(finding& f, const std::string& parent) {
-    if (f.path.empty())
-        f.path = new_folder(parent).string();
+    if (f.path.empty()) f.path = new_folder(parent).string();
     write_file(fs::path(f.path) / "schedule.json", schedule_of(f).dump(1) + "\n");
     write_file(fs::path(f.path) / "report.json", report_of(f).dump(2) + "\n");
     write_file(fs::path(f.path) / "story.txt", f.story);

@@ -5,10 +5,9 @@
 namespace heddle::check {
 
 std::string teller::explain_pattern(const pattern& p) {
-    if (p.kind == pattern::none)
-        return "";
     const step &a = steps[p.first], &b = steps[p.other], &last = steps[p.last];
     switch (p.kind) {
+    case pattern::none: return "";
     case pattern::lost_update:
         advice =
             fmt::format("hold one mutex from the read to the write in every thread, or make `{}` a "
@@ -39,9 +38,8 @@ std::string teller::explain_pattern(const pattern& p) {
             p.last + 1,
             who(b.thread));
     case pattern::order_violation:
-        advice = fmt::format(
-            "make the reader wait (join, condition variable, future) until `{}` is set.",
-            f.variable);
+        advice = fmt::format("make the reader wait (join, future, condition) until `{}` is set.",
+                             f.variable);
         return fmt::format(
             "{} used `{}` at step {} before {} set it at step {}: nothing makes the reader "
             "wait.",
@@ -73,8 +71,6 @@ std::string teller::explain_pattern(const pattern& p) {
             who(a.thread),
             who(last.thread),
             f.variable);
-    case pattern::none:
-        break;
     }
     return "";
 }
@@ -95,8 +91,7 @@ void teller::tell_variable(u64 address, const object& what) {
         // Numbers in the text are rows of the table: crop first, then explain.
         const step first = steps[p.first];
         crop(p.first, p.last);
-        if (steps.size() != before)
-            p = recognise(steps);
+        if (steps.size() != before) p = recognise(steps);
     } else if (!steps.empty()) {
         crop(steps.size() > 8 ? steps.size() - 8 : 0, steps.size() - 1);
     }
@@ -115,8 +110,7 @@ void teller::tell_race() {
     const run_result& r = c.result;
     for (u32 i = 0; i < r.races && i < max_races; ++i) {
         const auto& race = r.race[i];
-        if (race.signature != f.signature)
-            continue;
+        if (race.signature != f.signature) continue;
         tell_variable(race.second.address, race.what);
         remember(place(race.first.where));
         remember(place(race.second.where));
@@ -129,10 +123,8 @@ void teller::tell_race() {
                                 who(race.second.thread),
                                 verb(race.second),
                                 where(place(race.second.where)));
-        if (title.rfind("Unordered", 0) == 0)
-            title = fmt::format("Data race on `{}`", f.variable);
-        else
-            title += " (data race)";
+        if (title.rfind("Unordered", 0) == 0) title = fmt::format("Data race on `{}`", f.variable);
+        else title += " (data race)";
         return;
     }
 }
@@ -147,9 +139,7 @@ void teller::tell_failure() {
         what.erase(0, path.size() - file_name(path).size());
         break;
     }
-    case failure::uncaught_exception:
-        what = fmt::format("uncaught exception {}", r.text);
-        break;
+    case failure::uncaught_exception: what = fmt::format("uncaught exception {}", r.text); break;
     case failure::crash:
         what = r.text[0] != 0 ? r.text
                : r.signal == 6
@@ -161,11 +151,8 @@ void teller::tell_failure() {
                            r.exit_status,
                            f.expected_exit);
         break;
-    case failure::livelock:
-        what = "the program does not end: livelock suspected";
-        break;
-    default:
-        break;
+    case failure::livelock: what = "the program does not end: livelock suspected"; break;
+    default: break;
     }
     const source_place at = place(r.at.where);
     remember(at);
@@ -175,11 +162,9 @@ void teller::tell_failure() {
     if (address != 0) {
         object o{};
         for (const event* e : events)
-            if (e->address == address)
-                o = e->what;
+            if (e->address == address) o = e->what;
         tell_variable(address, o);
-        for (const auto& s : steps)
-            remember(s.place);
+        for (const auto& s : steps) remember(s.place);
     }
     step last;
     last.thread = f.kind == failure::exit_code ? 0 : r.failing_thread;
@@ -189,8 +174,7 @@ void teller::tell_failure() {
                 : f.kind == failure::livelock  ? "still runs"
                                                : "crashes";
     last.place = at;
-    if (!steps.empty())
-        last.value = steps.back().value;
+    if (!steps.empty()) last.value = steps.back().value;
     steps.push_back(last);
     title = title.empty() ? what : fmt::format("{}: {}", title, kind_name(f.kind));
     if (why.empty())
@@ -201,8 +185,7 @@ void teller::tell_failure() {
 
 std::string teller::started_at(u32 thread) const {
     for (const event* e : events)
-        if (e->kind == op::create && e->aux == thread)
-            return where(place(e->where));
+        if (e->kind == op::create && e->aux == thread) return where(place(e->where));
     return "";
 }
 
@@ -212,8 +195,7 @@ std::string teller::sources() const {
     for (const auto& s : steps) {
         const std::string line = source_line(s.place);
         const std::string head = where(s.place);
-        if (line.empty() || shown.size() == 4 || !shown.insert(head).second)
-            continue;
+        if (line.empty() || shown.size() == 4 || !shown.insert(head).second) continue;
         out += cut(fmt::format("  {} | {}", head, line), line_width) + "\n";
     }
     return out;
@@ -253,19 +235,15 @@ std::string teller::render() const {
                     width - 1),
                 width);
         }
-    if (value != 0)
-        head += cut(f.variable, value);
-    while (head.back() == ' ')
-        head.pop_back();
+    if (value != 0) head += cut(f.variable, value);
+    while (head.back() == ' ') head.pop_back();
     out += head + "\n";
     std::size_t number = 0;
     for (const auto& s : steps) {
         ++number;
         std::string text = s.text;
-        if (s.repeated > 0)
-            text += fmt::format(" ({} times)", s.repeated + 1);
-        if (s.place.line != 0)
-            text += fmt::format("  :{}", s.place.line);
+        if (s.repeated > 0) text += fmt::format(" ({} times)", s.repeated + 1);
+        if (s.place.line != 0) text += fmt::format("  :{}", s.place.line);
         std::string line = fmt::format("  {:>3}  ", number);
         if (wide) {
             const auto at = static_cast<std::size_t>(
@@ -279,15 +257,12 @@ std::string teller::render() const {
         if (value != 0)
             line +=
                 s.expected.empty() ? s.value : fmt::format("{} <-- not {}", s.value, s.expected);
-        while (!line.empty() && line.back() == ' ')
-            line.pop_back();
+        while (!line.empty() && line.back() == ' ') line.pop_back();
         out += line + "\n";
     }
     out += sources();
-    if (!why.empty())
-        out += fold("Why: ", why);
-    if (!advice.empty())
-        out += fold("Try: ", advice);
+    if (!why.empty()) out += fold("Why: ", why);
+    if (!advice.empty()) out += fold("Try: ", advice);
     return out;
 }
 
@@ -297,22 +272,14 @@ void tell(finding& f, const channel& c, const symbols& names) {
     f.switches = c.result.switches;
     f.places.clear();
     switch (f.kind) {
-    case failure::data_race:
-        t.tell_race();
-        break;
+    case failure::data_race: t.tell_race(); break;
     case failure::use_after_free:
-    case failure::double_free:
-        t.tell_free();
-        break;
+    case failure::double_free: t.tell_free(); break;
     case failure::deadlock:
-    case failure::lost_wakeup:
-        t.tell_blocked();
-        break;
-    default:
-        t.tell_failure();
+    case failure::lost_wakeup: t.tell_blocked(); break;
+    default: t.tell_failure();
     }
-    for (const auto& s : t.steps)
-        t.remember(s.place);
+    for (const auto& s : t.steps) t.remember(s.place);
     f.first_step = t.steps.empty() ? 0 : t.steps.front().number;
     f.story = t.render();
 }

@@ -25,13 +25,10 @@ struct teller {
     source_place place(const frames& w) const { return names.place_of(w); }
 
     void remember(const source_place& p) {
-        if (p.file.empty() || p.line == 0)
-            return;
+        if (p.file.empty() || p.line == 0) return;
         for (const auto& known : f.places)
-            if (known.file == p.file && known.line == p.line)
-                return;
-        if (f.places.size() < 6)
-            f.places.push_back(p);
+            if (known.file == p.file && known.line == p.line) return;
+        if (f.places.size() < 6) f.places.push_back(p);
     }
 
     void add_access(const event& e) {
@@ -48,26 +45,16 @@ struct teller {
         s.reads = e.kind != op::write && e.kind != op::atomic_store;
         const bool known = e.size != 0 && e.size <= 8;
         switch (e.kind) {
-        case op::write:
-            s.text = known ? "writes " + fresh : "writes";
-            break;
-        case op::read:
-            s.text = known ? "reads -> " + old : "reads";
-            break;
-        case op::atomic_load:
-            s.text = "atomic load -> " + old;
-            break;
-        case op::atomic_store:
-            s.text = "atomic store " + fresh;
-            break;
+        case op::write: s.text = known ? "writes " + fresh : "writes"; break;
+        case op::read: s.text = known ? "reads -> " + old : "reads"; break;
+        case op::atomic_load: s.text = "atomic load -> " + old; break;
+        case op::atomic_store: s.text = "atomic store " + fresh; break;
         default:
             s.text = s.writes ? fmt::format("atomically {} -> {}", old, fresh)
                               : fmt::format("exchange fails, finds {}", old);
         }
-        if (known)
-            s.value = s.writes ? fresh : old;
-        if (e.kind == op::write && known)
-            show_as_sum(s, e.size);
+        if (known) s.value = s.writes ? fresh : old;
+        if (e.kind == op::write && known) show_as_sum(s, e.size);
         if (!steps.empty() && steps.back().thread == s.thread && steps.back().text == s.text &&
             steps.back().place.line == s.place.line && s.reads && !s.writes) {
             ++steps.back().repeated; // a spin loop is one line
@@ -80,23 +67,17 @@ struct teller {
     void show_as_sum(step& s, u32 size) const {
         for (std::size_t i = steps.size(); i > 0; --i) {
             const step& r = steps[i - 1];
-            if (r.thread != s.thread)
-                continue;
+            if (r.thread != s.thread) continue;
             const u64 mask = size == 8 ? ~u64{0} : (u64{1} << (size * 8)) - 1;
             const u64 plus = (s.after - r.before) & mask, minus = (r.before - s.after) & mask;
-            if (!r.reads || r.writes || s.after == r.before)
-                return;
-            if (plus < 1000)
-                s.text = fmt::format("writes {}+{}", r.value, plus);
-            else if (minus < 1000)
-                s.text = fmt::format("writes {}-{}", r.value, minus);
-            else
-                return;
+            if (!r.reads || r.writes || s.after == r.before) return;
+            if (plus < 1000) s.text = fmt::format("writes {}+{}", r.value, plus);
+            else if (minus < 1000) s.text = fmt::format("writes {}-{}", r.value, minus);
+            else return;
             const u64 current = i == steps.size()     ? r.before
                                 : steps.back().writes ? steps.back().after
                                                       : steps.back().before;
-            if (current != r.before)
-                s.expected = show((current + s.after - r.before) & mask, size);
+            if (current != r.before) s.expected = show((current + s.after - r.before) & mask, size);
             return;
         }
     }
@@ -119,11 +100,9 @@ struct teller {
     /// All accesses to the variable at `address`, up to step `until`.
     void collect(u64 address, u64 until) {
         for (const event* e : events) {
-            if (!is_access(e->kind) || e->step > until)
-                continue;
+            if (!is_access(e->kind) || e->step > until) continue;
             const u64 size = std::max<u64>(e->size, 1);
-            if (e->address <= address && address < e->address + size)
-                add_access(*e);
+            if (e->address <= address && address < e->address + size) add_access(*e);
         }
     }
 
@@ -159,6 +138,7 @@ struct teller {
     void tell_race();
     void tell_failure();
     void tell_free();
+    std::string what_it_wants(const blocked_thread& b);
     void tell_blocked();
     void tell_wakeup(const blocked_thread& b);
     std::string lock_name(u64 address, const object& o) const {

@@ -13,8 +13,7 @@ std::string file_name(const std::string& path) {
 }
 
 std::string where(const source_place& p) {
-    if (p.file.empty())
-        return "unknown place";
+    if (p.file.empty()) return "unknown place";
     return p.line == 0 ? file_name(p.file) : fmt::format("{}:{}", file_name(p.file), p.line);
 }
 
@@ -24,14 +23,10 @@ std::string who(u32 thread) {
 
 std::string show(u64 value, u32 size) {
     switch (size) {
-    case 1:
-        return fmt::format("{}", static_cast<int>(static_cast<u8>(value)));
-    case 2:
-        return fmt::format("{}", static_cast<std::int16_t>(value));
-    case 4:
-        return fmt::format("{}", static_cast<std::int32_t>(value));
-    default:
-        break;
+    case 1: return fmt::format("{}", static_cast<int>(static_cast<u8>(value)));
+    case 2: return fmt::format("{}", static_cast<std::int16_t>(value));
+    case 4: return fmt::format("{}", static_cast<std::int32_t>(value));
+    default: break;
     }
     const bool pointer = value >= 0x10000 && value < u64{1} << 47 && value > 0x500000000000;
     return pointer ? fmt::format("0x..{:05x}", value & 0xfffff)
@@ -42,8 +37,7 @@ std::string source_line(const source_place& p) {
     std::ifstream in(p.file);
     std::string line;
     for (int n = 0; n < p.line; ++n)
-        if (!std::getline(in, line))
-            return "";
+        if (!std::getline(in, line)) return "";
     const auto from = line.find_first_not_of(" \t");
     return from == std::string::npos ? "" : line.substr(from);
 }
@@ -56,8 +50,7 @@ std::string fold(const std::string& head, const std::string& text) {
         const auto space = std::min(text.find(' ', at), text.size());
         const std::size_t length = space - at;
         if (width + length + 1 > line_width) {
-            while (out.back() == ' ')
-                out.pop_back();
+            while (out.back() == ' ') out.pop_back();
             out += "\n" + std::string(head.size(), ' ');
             width = head.size();
         }
@@ -65,14 +58,12 @@ std::string fold(const std::string& head, const std::string& text) {
         width += length + 1;
         at = space + 1;
     }
-    while (!out.empty() && out.back() == ' ')
-        out.pop_back();
+    while (!out.empty() && out.back() == ' ') out.pop_back();
     return out + "\n";
 }
 
 std::string cut(std::string text, std::size_t width) {
-    if (text.size() > width)
-        text = text.substr(0, width - 1) + "~";
+    if (text.size() > width) text = text.substr(0, width - 1) + "~";
     return text;
 }
 

@@ -28,12 +28,9 @@ address_map<vector_clock> release_clocks;
 /// A load reads what the location's release sequence carries, for now or for a later fence.
 void synchronise_load(u64 address, int order) {
     const vector_clock* l = release_clocks.find(address);
-    if (l == nullptr)
-        return;
-    if (acquires(order))
-        self->clock.join(*l);
-    else
-        self->acquire_fence.join(*l);
+    if (l == nullptr) return;
+    if (acquires(order)) self->clock.join(*l);
+    else self->acquire_fence.join(*l);
 }
 
 void synchronise_store(u64 address, int order) {
@@ -62,18 +59,14 @@ void synchronise_rmw(u64 address, int order) {
 // are for code that is not. 16 bytes would need libatomic and are plain.
 template <class T>
 T raw_load(const volatile T* p) {
-    if constexpr (sizeof(T) == 16)
-        return *p;
-    else
-        return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+    if constexpr (sizeof(T) == 16) return *p;
+    else return __atomic_load_n(p, __ATOMIC_SEQ_CST);
 }
 
 template <class T>
 void raw_store(volatile T* p, T value) {
-    if constexpr (sizeof(T) == 16)
-        *p = value;
-    else
-        __atomic_store_n(p, value, __ATOMIC_SEQ_CST);
+    if constexpr (sizeof(T) == 16) *p = value;
+    else __atomic_store_n(p, value, __ATOMIC_SEQ_CST);
 }
 
 template <class T>
@@ -81,10 +74,8 @@ bool raw_exchange_if(volatile T* p, T* expected, T value) {
     if constexpr (sizeof(T) == 16) {
         const T old = *p;
         const bool same = old == *expected;
-        if (same)
-            *p = value;
-        else
-            *expected = old;
+        if (same) *p = value;
+        else *expected = old;
         return same;
     } else {
         return __atomic_compare_exchange_n(
@@ -94,16 +85,14 @@ bool raw_exchange_if(volatile T* p, T* expected, T value) {
 
 /// The turn may be lost here; afterwards nobody comes between until the operation is done.
 void arrive(op kind, u64 address, u64 pc) {
-    if (g.alive > 1)
-        learn(pc, 1);
+    if (g.alive > 1) learn(pc, 1);
     point(kind, address, pc, kind != op::atomic_load);
 }
 
 /// Checks and records the operation that is about to be done.
 event* mark(op kind, u64 address, u32 size, bool writes, int order, u64 pc) {
     check_access(address, size, writes, true, pc);
-    if (!g.recording)
-        return nullptr;
+    if (!g.recording) return nullptr;
     event* line = record_access(kind, address, size, pc);
     line->order = static_cast<u8>(order);
     line->changed = writes;
@@ -112,8 +101,7 @@ event* mark(op kind, u64 address, u32 size, bool writes, int order, u64 pc) {
 
 template <class T>
 T load(const volatile T* p, int order, u64 pc) {
-    if (!has_turn())
-        return raw_load(p);
+    if (!has_turn()) return raw_load(p);
     const u64 address = address_of(p);
     arrive(op::atomic_load, address, pc);
     mark(op::atomic_load, address, sizeof(T), false, order, pc);
@@ -123,13 +111,11 @@ T load(const volatile T* p, int order, u64 pc) {
 
 template <class T>
 void store(volatile T* p, T value, int order, u64 pc) {
-    if (!has_turn())
-        return raw_store(p, value);
+    if (!has_turn()) return raw_store(p, value);
     const u64 address = address_of(p);
     arrive(op::atomic_store, address, pc);
     event* line = mark(op::atomic_store, address, sizeof(T), true, order, pc);
-    if (line != nullptr)
-        line->after = static_cast<u64>(value);
+    if (line != nullptr) line->after = static_cast<u64>(value);
     synchronise_store(address, order);
     raw_store(p, value);
 }
@@ -146,15 +132,13 @@ T modify(volatile T* p, int order, u64 pc, F&& change) {
     T old = raw_load(p);
     while (!raw_exchange_if(p, &old, change(old))) {
     } // only code outside of our control can come between
-    if (line != nullptr)
-        line->after = static_cast<u64>(change(old));
+    if (line != nullptr) line->after = static_cast<u64>(change(old));
     return old;
 }
 
 template <class T>
 bool compare_exchange(volatile T* p, T* expected, T value, int order, int failed, u64 pc) {
-    if (!has_turn())
-        return raw_exchange_if(p, expected, value);
+    if (!has_turn()) return raw_exchange_if(p, expected, value);
     thread* t = self;
     const u32 quiet = t->quiet, yields = t->yields;
     const u64 address = address_of(p);
@@ -170,20 +154,16 @@ bool compare_exchange(volatile T* p, T* expected, T value, int order, int failed
         return false;
     }
     synchronise_rmw(address, order);
-    if (line != nullptr)
-        line->after = static_cast<u64>(value);
+    if (line != nullptr) line->after = static_cast<u64>(value);
     return raw_exchange_if(p, expected, value);
 }
 
 void fence(int order, u64 pc) {
-    if (!has_turn())
-        return __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!has_turn()) return __atomic_thread_fence(__ATOMIC_SEQ_CST);
     thread* t = self;
     point(op::fence, 0, pc, false);
-    if (event* e = record(op::fence, 0, pc))
-        e->order = static_cast<u8>(order);
-    if (acquires(order))
-        t->clock.join(t->acquire_fence);
+    if (event* e = record(op::fence, 0, pc)) e->order = static_cast<u8>(order);
+    if (acquires(order)) t->clock.join(t->acquire_fence);
     if (releases(order)) {
         t->release_fence.assign(t->clock);
         t->clock.set(t->id, t->clock.get(t->id) + 1);
@@ -200,8 +180,7 @@ void release_store(u64 address) {
 }
 
 void forget_atomic(u64 address) {
-    if (release_clocks.find(address) != nullptr)
-        release_clocks.reset(address);
+    if (release_clocks.find(address) != nullptr) release_clocks.reset(address);
 }
 
 } // namespace heddle::check::rt

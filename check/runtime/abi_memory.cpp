@@ -11,18 +11,15 @@ namespace {
 
 template <u32 size, bool write>
 inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc) {
-    if (!has_turn())
-        return;
+    if (!has_turn()) return;
     const u64 address = address_of(p);
     plain_point(address, pc, write);
     check_access(address, size, write, false, pc);
-    if (g.recording)
-        record_access(write ? op::write : op::read, address, size, pc);
+    if (g.recording) record_access(write ? op::write : op::read, address, size, pc);
 }
 
 void access_range(const void* p, std::size_t size, bool write, u64 pc) {
-    if (!has_turn() || size == 0)
-        return;
+    if (!has_turn() || size == 0) return;
     const u64 address = address_of(p);
     plain_point(address, pc, write);
     check_access(address, size, write, false, pc);
@@ -37,8 +34,7 @@ u64 find_frame(u64 return_address, const void* from) {
     const u64* end = reinterpret_cast<const u64*>(self->stack_high);
     const u64* limit = word + 8192 < end ? word + 8192 : end;
     for (; word < limit; ++word)
-        if (*word == return_address)
-            return address_of(word + 1);
+        if (*word == return_address) return address_of(word + 1);
     return 0;
 }
 
@@ -58,8 +54,7 @@ HEDDLE_HOOK void __tsan_init() {
 
 HEDDLE_HOOK void __tsan_func_entry(void* return_address) {
     thread* t = self;
-    if (t == nullptr)
-        return;
+    if (t == nullptr) return;
     if (t->depth < stack_capacity) {
         const u64 pc = address_of(return_address);
         t->stack[t->depth] = {pc, g.recording ? find_frame(pc, __builtin_frame_address(0)) : 0, PC};
@@ -69,8 +64,7 @@ HEDDLE_HOOK void __tsan_func_entry(void* return_address) {
 
 HEDDLE_HOOK void __tsan_func_exit() {
     thread* t = self;
-    if (t != nullptr && t->depth > 0)
-        --t->depth;
+    if (t != nullptr && t->depth > 0) --t->depth;
 }
 
 #define ACCESSES(size)                                                                             \
@@ -134,8 +128,7 @@ HEDDLE_HOOK void __tsan_write_range_pc(void* p, unsigned long size, void* pc) {
 
 // A destructor sets the object's vptr again; when that changes nothing, nobody can notice.
 HEDDLE_HOOK void __tsan_vptr_update(void** p, void* value) {
-    if (*p != value)
-        access_memory<8, true>(p, PC);
+    if (*p != value) access_memory<8, true>(p, PC);
 }
 HEDDLE_HOOK void __tsan_vptr_read(void** p) {
     access_memory<8, false>(p, PC);

@@ -23,8 +23,7 @@ void* map_pages(std::size_t bytes) {
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                           -1,
                           0);
-    if (p < 0 && p > -4096)
-        panic("out of address space; is RLIMIT_AS set?");
+    if (p < 0 && p > -4096) panic("out of address space; is RLIMIT_AS set?");
     return reinterpret_cast<void*>(p);
 }
 

@@ -89,22 +89,17 @@ template <class T>
 class address_map {
 public:
     T* find(u64 key) const {
-        if (count_ == 0)
-            return nullptr;
+        if (count_ == 0) return nullptr;
         for (u64 i = mix(key);; ++i) {
             const slot& s = slots_[i & mask_];
-            if (s.key == key)
-                return s.value;
-            if (s.key == 0)
-                return nullptr;
+            if (s.key == key) return s.value;
+            if (s.key == 0) return nullptr;
         }
     }
 
     T& at(u64 key) {
-        if (T* there = find(key))
-            return *there;
-        if ((count_ + 1) * 2 > capacity_)
-            grow();
+        if (T* there = find(key)) return *there;
+        if ((count_ + 1) * 2 > capacity_) grow();
         T* fresh = arena_new<T>();
         place(key, fresh);
         return *fresh;
@@ -114,18 +109,15 @@ public:
     void reset(u64 key) {
         for (u64 i = mix(key); count_ != 0; ++i) {
             slot& s = slots_[i & mask_];
-            if (s.key == key)
-                s.value = arena_new<T>();
-            if (s.key == key || s.key == 0)
-                return;
+            if (s.key == key) s.value = arena_new<T>();
+            if (s.key == key || s.key == 0) return;
         }
     }
 
     template <class F>
     void each(F&& f) const {
         for (u64 i = 0; i < capacity_; ++i)
-            if (slots_[i].key != 0)
-                f(slots_[i].key, *slots_[i].value);
+            if (slots_[i].key != 0) f(slots_[i].key, *slots_[i].value);
     }
 
 private:
@@ -136,8 +128,7 @@ private:
 
     void place(u64 key, T* value) {
         u64 i = mix(key);
-        while (slots_[i & mask_].key != 0)
-            ++i;
+        while (slots_[i & mask_].key != 0) ++i;
         slots_[i & mask_] = {key, value};
         ++count_;
     }
@@ -150,8 +141,7 @@ private:
         slots_ = arena_array<slot>(capacity_);
         count_ = 0;
         for (u64 i = 0; i < before; ++i)
-            if (old[i].key != 0)
-                place(old[i].key, old[i].value);
+            if (old[i].key != 0) place(old[i].key, old[i].value);
     }
 
     slot* slots_;

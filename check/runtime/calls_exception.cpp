@@ -12,8 +12,7 @@ namespace {
 
 /// A reference to the exception object is about to be dropped, perhaps the last one.
 void drop_reference(const void* object) {
-    if (object == nullptr || !has_turn())
-        return;
+    if (object == nullptr || !has_turn()) return;
     sync_object& o = sync_at(address_of(object));
     acquire_from(o.clock, self);
     release_into(o.clock, self);

@@ -26,14 +26,12 @@ void say(const char* text) {
 
 u64 text_signature(failure kind, const char* text) {
     u64 s = static_cast<u64>(kind);
-    for (; *text != 0; ++text)
-        s = combine(s, static_cast<u8>(*text));
+    for (; *text != 0; ++text) s = combine(s, static_cast<u8>(*text));
     return s;
 }
 
 void on_terminate() {
-    if (!has_turn())
-        kernel(SYS_exit_group, 134);
+    if (!has_turn()) kernel(SYS_exit_group, 134);
     const std::type_info* type = abi::__cxa_current_exception_type();
     if (type == nullptr)
         fail_text(failure::crash,
@@ -73,8 +71,7 @@ int (*program_main)(int, char**, char**);
 
 int controlled_main(int argc, char** argv, char** environment) {
     const int result = program_main(argc, argv, environment);
-    if (has_turn())
-        end_of_main(op::main_end, PC);
+    if (has_turn()) end_of_main(op::main_end, PC);
     return result;
 }
 
@@ -105,8 +102,7 @@ HEDDLE_HOOK int __libc_start_main(int (*main)(int, char**, char**),
 }
 
 HEDDLE_HOOK void exit(int status) {
-    if (has_turn())
-        end_of_main(op::exit, PC);
+    if (has_turn()) end_of_main(op::exit, PC);
     real().exit(status);
     __builtin_unreachable();
 }
@@ -124,8 +120,7 @@ HEDDLE_HOOK void __assert_fail(const char* claim, const char* file, unsigned lin
 
 // The child goes its own way, without control: it shares nothing with the run any more.
 HEDDLE_HOOK int fork() {
-    if (!has_turn())
-        return real().fork();
+    if (!has_turn()) return real().fork();
     note_limit(limit_fork);
     const int pid = real().fork();
     if (pid == 0) {

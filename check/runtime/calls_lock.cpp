@@ -18,8 +18,7 @@ constexpr int robust_bit = 16; // of glibc's mutex kind
 int try_lock(u64 address, int type, u64 pc) {
     thread* t = self;
     const u32 quiet = t->quiet, yields = t->yields;
-    if (g.alive > 1)
-        learn(pc, 1);
+    if (g.alive > 1) learn(pc, 1);
     point(op::try_lock, address, pc, true);
     sync_object& o = sync_at(address);
     if (o.owner == t && type == PTHREAD_MUTEX_RECURSIVE) {
@@ -46,10 +45,8 @@ int unlock(u64 address, int type, u64 pc) {
     sync_object& o = sync_at(address);
     if (o.owner != self) {
         // Only a checked mutex must say so; for the others it is undefined, and glibc unlocks.
-        if (type == PTHREAD_MUTEX_RECURSIVE || type == PTHREAD_MUTEX_ERRORCHECK)
-            return EPERM;
-        if (o.owner == nullptr)
-            return 0;
+        if (type == PTHREAD_MUTEX_RECURSIVE || type == PTHREAD_MUTEX_ERRORCHECK) return EPERM;
+        if (o.owner == nullptr) return 0;
     }
     if (o.depth > 1) {
         --o.depth;
@@ -69,44 +66,35 @@ u64 key(const volatile void* p) {
 } // namespace
 
 HEDDLE_HOOK int pthread_mutex_init(pthread_mutex_t* m, const pthread_mutexattr_t* a) {
-    if (has_turn())
-        forget_sync(key(m));
+    if (has_turn()) forget_sync(key(m));
     return real().mutex_init(m, a);
 }
 HEDDLE_HOOK int pthread_mutex_destroy(pthread_mutex_t* m) {
-    if (!has_turn())
-        return real().mutex_destroy(m);
+    if (!has_turn()) return real().mutex_destroy(m);
     const sync_object* o = find_sync(key(m));
-    if (o != nullptr && o->owner != nullptr)
-        return EBUSY;
+    if (o != nullptr && o->owner != nullptr) return EBUSY;
     forget_sync(key(m));
     return 0;
 }
 HEDDLE_HOOK int pthread_mutex_lock(pthread_mutex_t* m) {
-    if (!has_turn())
-        return real().mutex_lock(m);
-    if ((m->__data.__kind & robust_bit) != 0)
-        sync_at(key(m)).robust = true;
+    if (!has_turn()) return real().mutex_lock(m);
+    if ((m->__data.__kind & robust_bit) != 0) sync_at(key(m)).robust = true;
     return lock_object(key(m), mutex_type(m), never, PC);
 }
 HEDDLE_HOOK int pthread_mutex_trylock(pthread_mutex_t* m) {
-    if (!has_turn())
-        return real().mutex_trylock(m);
+    if (!has_turn()) return real().mutex_trylock(m);
     return try_lock(key(m), mutex_type(m), PC);
 }
 HEDDLE_HOOK int pthread_mutex_timedlock(pthread_mutex_t* m, const timespec* until) {
-    if (!has_turn())
-        return real().mutex_lock(m);
+    if (!has_turn()) return real().mutex_lock(m);
     return lock_object(key(m), mutex_type(m), deadline_of(CLOCK_REALTIME, until), PC);
 }
 HEDDLE_HOOK int pthread_mutex_clocklock(pthread_mutex_t* m, clockid_t c, const timespec* until) {
-    if (!has_turn())
-        return real().mutex_lock(m);
+    if (!has_turn()) return real().mutex_lock(m);
     return lock_object(key(m), mutex_type(m), deadline_of(c, until), PC);
 }
 HEDDLE_HOOK int pthread_mutex_unlock(pthread_mutex_t* m) {
-    if (!has_turn())
-        return real().mutex_unlock(m);
+    if (!has_turn()) return real().mutex_unlock(m);
     return unlock(key(m), mutex_type(m), PC);
 }
 HEDDLE_HOOK int pthread_mutex_consistent(pthread_mutex_t*) {
@@ -114,13 +102,11 @@ HEDDLE_HOOK int pthread_mutex_consistent(pthread_mutex_t*) {
 }
 
 HEDDLE_HOOK int pthread_spin_init(pthread_spinlock_t* s, int) {
-    if (has_turn())
-        forget_sync(key(s));
+    if (has_turn()) forget_sync(key(s));
     return 0;
 }
 HEDDLE_HOOK int pthread_spin_destroy(pthread_spinlock_t* s) {
-    if (has_turn())
-        forget_sync(key(s));
+    if (has_turn()) forget_sync(key(s));
     return 0;
 }
 HEDDLE_HOOK int pthread_spin_lock(pthread_spinlock_t* s) {
@@ -135,23 +121,19 @@ HEDDLE_HOOK int pthread_spin_unlock(pthread_spinlock_t* s) {
 
 // Annotations for home-made locks (<sanitizer/tsan_interface.h>).
 HEDDLE_HOOK void __tsan_acquire(void* p) {
-    if (has_turn())
-        acquire_from(sync_at(key(p)).clock, self);
+    if (has_turn()) acquire_from(sync_at(key(p)).clock, self);
 }
 HEDDLE_HOOK void __tsan_release(void* p) {
-    if (has_turn())
-        release_into(sync_at(key(p)).clock, self);
+    if (has_turn()) release_into(sync_at(key(p)).clock, self);
 }
 HEDDLE_HOOK void __tsan_mutex_create(void*, unsigned) {}
 HEDDLE_HOOK void __tsan_mutex_destroy(void*, unsigned) {}
 HEDDLE_HOOK void __tsan_mutex_pre_lock(void*, unsigned) {}
 HEDDLE_HOOK void __tsan_mutex_post_lock(void* p, unsigned, int) {
-    if (has_turn())
-        acquire_from(sync_at(key(p)).clock, self);
+    if (has_turn()) acquire_from(sync_at(key(p)).clock, self);
 }
 HEDDLE_HOOK int __tsan_mutex_pre_unlock(void* p, unsigned) {
-    if (has_turn())
-        release_into(sync_at(key(p)).clock, self);
+    if (has_turn()) release_into(sync_at(key(p)).clock, self);
     return 0;
 }
 HEDDLE_HOOK void __tsan_mutex_post_unlock(void*, unsigned) {}
@@ -166,10 +148,8 @@ namespace heddle::check::rt {
 void orphan_locks(thread* t) {
     each_sync(
         [](u64 address, sync_object& o, thread* dead) {
-            if (o.owner != dead)
-                return;
-            if (!o.robust)
-                return;
+            if (o.owner != dead) return;
+            if (!o.robust) return;
             o.owner_died = true;
             unlock_object(address);
         },

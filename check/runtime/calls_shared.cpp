@@ -24,18 +24,14 @@ u64 key(const volatile void* p) {
 }
 
 int lock_shared(u64 address, i64 deadline, bool try_only, u64 pc) {
-    if (g.alive > 1)
-        learn(pc, 1);
+    if (g.alive > 1) learn(pc, 1);
     point(op::read_lock, address, pc, true);
     thread* t = self;
     sync_object& o = sync_at(address);
-    if (o.owner == t)
-        return EDEADLK;
+    if (o.owner == t) return EDEADLK;
     while (o.owner != nullptr) {
-        if (try_only)
-            return EBUSY;
-        if (!block(wait_for::read_lock, address, deadline, pc))
-            return ETIMEDOUT;
+        if (try_only) return EBUSY;
+        if (!block(wait_for::read_lock, address, deadline, pc)) return ETIMEDOUT;
     }
     ++o.readers;
     acquire_from(o.clock, t);
@@ -44,18 +40,14 @@ int lock_shared(u64 address, i64 deadline, bool try_only, u64 pc) {
 }
 
 int lock_exclusive(u64 address, i64 deadline, bool try_only, u64 pc) {
-    if (g.alive > 1)
-        learn(pc, 1);
+    if (g.alive > 1) learn(pc, 1);
     point(op::lock, address, pc, true);
     thread* t = self;
     sync_object& o = sync_at(address);
-    if (o.owner == t)
-        return EDEADLK;
+    if (o.owner == t) return EDEADLK;
     while (o.owner != nullptr || o.readers != 0) {
-        if (try_only)
-            return EBUSY;
-        if (!block(wait_for::write_lock, address, deadline, pc))
-            return ETIMEDOUT;
+        if (try_only) return EBUSY;
+        if (!block(wait_for::write_lock, address, deadline, pc)) return ETIMEDOUT;
     }
     o.owner = t;
     o.held_from = here(pc);
@@ -83,18 +75,15 @@ int unlock_shared_or_exclusive(u64 address, u64 pc) {
 }
 
 int answer(long result) {
-    if (result >= 0)
-        return static_cast<int>(result);
+    if (result >= 0) return static_cast<int>(result);
     errno = static_cast<int>(-result);
     return -1;
 }
 
 long futex_wait(u32* word, u32 expected, i64 deadline, u64 pc) {
-    if (g.alive > 1)
-        learn(pc, 1);
+    if (g.alive > 1) learn(pc, 1);
     point(op::futex_wait, key(word), pc, false);
-    if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
-        return -EAGAIN;
+    if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected) return -EAGAIN;
     record(op::futex_wait, key(word), pc, expected);
     sync_at(key(word));
     self->wait_value = expected;
@@ -116,8 +105,7 @@ long futex_wake(u32* word, u32 count, u64 pc) {
     for (; woken < count && n > 0; ++woken) {
         const u32 chosen = count >= n ? 0 : choose_waiter(n);
         wake(found[chosen]);
-        for (u32 i = chosen + 1; i < n; ++i)
-            found[i - 1] = found[i];
+        for (u32 i = chosen + 1; i < n; ++i) found[i - 1] = found[i];
         --n;
     }
     return woken;
@@ -126,17 +114,13 @@ long futex_wake(u32* word, u32 count, u64 pc) {
 long futex(u32* word, int operation, u32 value, const timespec* time, u64 pc) {
     const bool wall = (operation & FUTEX_CLOCK_REALTIME) != 0;
     switch (operation & FUTEX_CMD_MASK) {
-    case FUTEX_WAIT:
-        return futex_wait(word, value, deadline_of(-1, time), pc);
+    case FUTEX_WAIT: return futex_wait(word, value, deadline_of(-1, time), pc);
     case FUTEX_WAIT_BITSET:
         return futex_wait(
             word, value, deadline_of(wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, time), pc);
     case FUTEX_WAKE:
-    case FUTEX_WAKE_BITSET:
-        return futex_wake(word, value, pc);
-    default:
-        note_limit(limit_fence_pi);
-        return -ENOSYS;
+    case FUTEX_WAKE_BITSET: return futex_wake(word, value, pc);
+    default: note_limit(limit_fence_pi); return -ENOSYS;
     }
 }
 
@@ -151,8 +135,7 @@ struct once_run {
     ~once_run() {
         o.owner = nullptr;
         o.count = done ? 2 : 0;
-        if (done)
-            *control = 2;            // what the C library means by done
+        if (done) *control = 2;      // what the C library means by done
         release_into(o.clock, self); // a run that throws is ordered before the next one, too
         wake_all(what, address);
     }
@@ -161,13 +144,11 @@ struct once_run {
 } // namespace
 
 HEDDLE_HOOK int pthread_rwlock_init(pthread_rwlock_t* l, const pthread_rwlockattr_t*) {
-    if (has_turn())
-        forget_sync(key(l));
+    if (has_turn()) forget_sync(key(l));
     return 0;
 }
 HEDDLE_HOOK int pthread_rwlock_destroy(pthread_rwlock_t* l) {
-    if (has_turn())
-        forget_sync(key(l));
+    if (has_turn()) forget_sync(key(l));
     return 0;
 }
 HEDDLE_HOOK int pthread_rwlock_rdlock(pthread_rwlock_t* l) {
@@ -199,17 +180,13 @@ HEDDLE_HOOK int pthread_rwlock_unlock(pthread_rwlock_t* l) {
 }
 
 HEDDLE_HOOK int pthread_once(pthread_once_t* control, void (*routine)()) {
-    if (!has_turn())
-        return real().once(control, routine);
+    if (!has_turn()) return real().once(control, routine);
     point(op::once, key(control), PC, true);
     sync_object& o = sync_at(key(control));
-    if (o.count == 0 && (*control & 2) != 0)
-        o.count = 2; // done before control began
-    while (o.count == 1)
-        block(wait_for::once, key(control), never, PC);
+    if (o.count == 0 && (*control & 2) != 0) o.count = 2; // done before control began
+    while (o.count == 1) block(wait_for::once, key(control), never, PC);
     acquire_from(o.clock, self);
-    if (o.count == 2)
-        return 0;
+    if (o.count == 2) return 0;
     o.count = 1;
     o.owner = self;
     o.held_from = here(PC);
@@ -221,15 +198,12 @@ HEDDLE_HOOK int pthread_once(pthread_once_t* control, void (*routine)()) {
 
 // The Itanium C++ ABI's guard of a function's static variable: the first byte says "done".
 HEDDLE_HOOK int __cxa_guard_acquire(char* guard) {
-    if (!has_turn())
-        return *guard == 0;
+    if (!has_turn()) return *guard == 0;
     point(op::guard, key(guard), PC, true);
     sync_object& o = sync_at(key(guard));
-    while (o.count == 1)
-        block(wait_for::guard, key(guard), never, PC);
+    while (o.count == 1) block(wait_for::guard, key(guard), never, PC);
     acquire_from(o.clock, self);
-    if (*guard != 0)
-        return 0;
+    if (*guard != 0) return 0;
     o.count = 1;
     o.owner = self;
     o.held_from = here(PC);
@@ -237,8 +211,7 @@ HEDDLE_HOOK int __cxa_guard_acquire(char* guard) {
 }
 HEDDLE_HOOK void __cxa_guard_release(char* guard) {
     *guard = 1;
-    if (!has_turn())
-        return;
+    if (!has_turn()) return;
     sync_object& o = sync_at(key(guard));
     o.count = 2;
     o.owner = nullptr;
@@ -247,8 +220,7 @@ HEDDLE_HOOK void __cxa_guard_release(char* guard) {
     wake_all(wait_for::guard, key(guard));
 }
 HEDDLE_HOOK void __cxa_guard_abort(char* guard) {
-    if (!has_turn())
-        return;
+    if (!has_turn()) return;
     sync_object& o = sync_at(key(guard));
     o.count = 0;
     o.owner = nullptr;
@@ -260,8 +232,7 @@ HEDDLE_HOOK long syscall(long number, ...) {
     va_list more;
     va_start(more, number);
     long a[6];
-    for (long& x : a)
-        x = va_arg(more, long);
+    for (long& x : a) x = va_arg(more, long);
     va_end(more);
     if (has_turn()) {
         if (number == SYS_futex)
@@ -278,8 +249,7 @@ HEDDLE_HOOK long syscall(long number, ...) {
             note_limit(limit_raw_clone);
     }
     const long result = kernel(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-    if (result >= 0 || result < -4095)
-        return result;
+    if (result >= 0 || result < -4095) return result;
     errno = static_cast<int>(-result);
     return -1;
 }

@@ -26,19 +26,15 @@ bool in_this_library(u64 pc) {
 }
 
 void touch(const void* p, std::size_t size, bool write, u64 pc) {
-    if (size == 0 || !has_turn() || in_this_library(pc))
-        return;
-    if (in_system_code(pc))
-        check_access(address_of(p), size, write, false, pc);
-    else
-        access_memory_range(p, size, write, pc);
+    if (size == 0 || !has_turn() || in_this_library(pc)) return;
+    if (in_system_code(pc)) check_access(address_of(p), size, write, false, pc);
+    else access_memory_range(p, size, write, pc);
 }
 
 // Volatile, or the compiler would turn the loop into a call of what it implements.
 std::size_t length(const volatile char* s) {
     std::size_t n = 0;
-    while (s[n] != 0)
-        ++n;
+    while (s[n] != 0) ++n;
     return n;
 }
 
@@ -58,10 +54,8 @@ inline void copy_forward(void* to, const void* from, std::size_t n) {
 void copy(void* to, const void* from, std::size_t n) {
     auto* d = static_cast<volatile char*>(to);
     const auto* s = static_cast<const volatile char*>(from);
-    if (address_of(to) - address_of(from) >= n)
-        return copy_forward(to, from, n);
-    while (n-- > 0)
-        d[n] = s[n];
+    if (address_of(to) - address_of(from) >= n) return copy_forward(to, from, n);
+    while (n-- > 0) d[n] = s[n];
 }
 
 inline void fill(void* to, int value, std::size_t n) {
@@ -69,8 +63,7 @@ inline void fill(void* to, int value, std::size_t n) {
     asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(value) : "memory");
 #else
     auto* d = static_cast<volatile char*>(to);
-    for (std::size_t i = 0; i < n; ++i)
-        d[i] = static_cast<char>(value);
+    for (std::size_t i = 0; i < n; ++i) d[i] = static_cast<char>(value);
 #endif
 }
 
@@ -115,8 +108,7 @@ HEDDLE_HOOK int memcmp(const void* a, const void* b, std::size_t n) {
     const auto* x = static_cast<const volatile u8*>(a);
     const auto* y = static_cast<const volatile u8*>(b);
     for (std::size_t i = 0; i < n; ++i)
-        if (x[i] != y[i])
-            return x[i] < y[i] ? -1 : 1;
+        if (x[i] != y[i]) return x[i] < y[i] ? -1 : 1;
     return 0;
 }
 HEDDLE_HOOK std::size_t strlen(const char* s) {

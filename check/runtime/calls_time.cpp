@@ -50,19 +50,16 @@ u64 random_state;
 namespace heddle::check::rt {
 
 void note_limit(limit what) {
-    if (g.controlled && g.shared != nullptr)
-        g.shared->limits |= what;
+    if (g.controlled && g.shared != nullptr) g.shared->limits |= what;
 }
 
 } // namespace heddle::check::rt
 
 HEDDLE_HOOK int clock_gettime(clockid_t clock, timespec* into) {
-    if (!has_turn())
-        return static_cast<int>(kernel(SYS_clock_gettime, clock, as_long(into)));
+    if (!has_turn()) return static_cast<int>(kernel(SYS_clock_gettime, clock, as_long(into)));
     if (clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
         *into = to_timespec(clock_ns());
-    else
-        *into = to_timespec(read_clock(is_wall(clock)));
+    else *into = to_timespec(read_clock(is_wall(clock)));
     return 0;
 }
 HEDDLE_HOOK int gettimeofday(timeval* into, void*) {
@@ -74,8 +71,7 @@ HEDDLE_HOOK int gettimeofday(timeval* into, void*) {
 HEDDLE_HOOK time_t time(time_t* into) {
     timespec t{};
     clock_gettime(CLOCK_REALTIME, &t);
-    if (into != nullptr)
-        *into = t.tv_sec;
+    if (into != nullptr) *into = t.tv_sec;
     return t.tv_sec;
 }
 HEDDLE_HOOK clock_t clock() {
@@ -85,8 +81,7 @@ HEDDLE_HOOK clock_t clock() {
 }
 
 HEDDLE_HOOK int nanosleep(const timespec* time, timespec* left) {
-    if (!has_turn())
-        return static_cast<int>(kernel(SYS_nanosleep, as_long(time), as_long(left)));
+    if (!has_turn()) return static_cast<int>(kernel(SYS_nanosleep, as_long(time), as_long(left)));
     sleep_until(deadline_of(-1, time), PC);
     return 0;
 }
@@ -109,17 +104,14 @@ HEDDLE_HOOK unsigned sleep(unsigned seconds) {
 }
 
 HEDDLE_HOOK int sched_yield() {
-    if (has_turn())
-        yield_turn(op::yield, PC);
-    else
-        kernel(SYS_sched_yield);
+    if (has_turn()) yield_turn(op::yield, PC);
+    else kernel(SYS_sched_yield);
     return 0;
 }
 
 // Chance is the same in every run, or no run could be repeated.
 HEDDLE_HOOK ssize_t getrandom(void* into, std::size_t size, unsigned flags) {
-    if (!has_turn())
-        return kernel(SYS_getrandom, as_long(into), static_cast<long>(size), flags);
+    if (!has_turn()) return kernel(SYS_getrandom, as_long(into), static_cast<long>(size), flags);
     note_limit(limit_random);
     auto* bytes = static_cast<u8*>(into);
     for (std::size_t i = 0; i < size; ++i)

@@ -20,8 +20,7 @@ u64 key(const volatile void* p) {
 }
 
 int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc) {
-    if (g.alive > 1)
-        learn(pc, 1);
+    if (g.alive > 1) learn(pc, 1);
     point(op::cond_wait, condition, pc, true);
     record(op::cond_wait, condition, pc, mutex);
     sync_at(condition);
@@ -33,8 +32,7 @@ int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc) {
 }
 
 int notify(u64 condition, bool all, u64 pc) {
-    if (g.alive > 1)
-        learn(pc, 1);
+    if (g.alive > 1) learn(pc, 1);
     point(all ? op::notify_all : op::notify_one, condition, pc, true);
     thread* found[max_threads];
     const u32 n = waiters(wait_for::condition, condition, found);
@@ -49,14 +47,12 @@ int notify(u64 condition, bool all, u64 pc) {
         wake(found[choose_waiter(n)]);
         return 0;
     }
-    for (u32 i = 0; i < n; ++i)
-        wake(found[i]);
+    for (u32 i = 0; i < n; ++i) wake(found[i]);
     return 0;
 }
 
 int fail_with(int error) {
-    if (error == 0)
-        return 0;
+    if (error == 0) return 0;
     errno = error;
     return -1;
 }
@@ -73,8 +69,7 @@ named_semaphore* named[64];
 HEDDLE_HOOK int pthread_cond_init(pthread_cond_t* c, const pthread_condattr_t* a) {
     __builtin_memset(c, 0, sizeof *c);
     clockid_t clock = CLOCK_REALTIME;
-    if (a != nullptr)
-        pthread_condattr_getclock(a, &clock);
+    if (a != nullptr) pthread_condattr_getclock(a, &clock);
     if (has_turn()) {
         forget_sync(key(c));
         sync_at(key(c)).limit = static_cast<u32>(clock);
@@ -82,25 +77,21 @@ HEDDLE_HOOK int pthread_cond_init(pthread_cond_t* c, const pthread_condattr_t* a
     return 0;
 }
 HEDDLE_HOOK int pthread_cond_destroy(pthread_cond_t* c) {
-    if (has_turn())
-        forget_sync(key(c));
+    if (has_turn()) forget_sync(key(c));
     return 0;
 }
 HEDDLE_HOOK int pthread_cond_wait(pthread_cond_t* c, pthread_mutex_t* m) {
-    if (!has_turn())
-        return real().cond_wait(c, m);
+    if (!has_turn()) return real().cond_wait(c, m);
     return wait_condition(key(c), key(m), never, PC);
 }
 HEDDLE_HOOK int pthread_cond_timedwait(pthread_cond_t* c, pthread_mutex_t* m, const timespec* t) {
-    if (!has_turn())
-        return real().cond_wait(c, m);
+    if (!has_turn()) return real().cond_wait(c, m);
     const int clock = static_cast<int>(sync_at(key(c)).limit);
     return wait_condition(key(c), key(m), deadline_of(clock, t), PC);
 }
 HEDDLE_HOOK int
 pthread_cond_clockwait(pthread_cond_t* c, pthread_mutex_t* m, clockid_t clock, const timespec* t) {
-    if (!has_turn())
-        return real().cond_wait(c, m);
+    if (!has_turn()) return real().cond_wait(c, m);
     return wait_condition(key(c), key(m), deadline_of(clock, t), PC);
 }
 HEDDLE_HOOK int pthread_cond_signal(pthread_cond_t* c) {
@@ -127,18 +118,15 @@ HEDDLE_HOOK int sem_wait(sem_t* s) {
     return has_turn() ? semaphore_wait(key(s), never, PC) : 0;
 }
 HEDDLE_HOOK int sem_timedwait(sem_t* s, const timespec* until) {
-    if (!has_turn())
-        return 0;
+    if (!has_turn()) return 0;
     return fail_with(semaphore_wait(key(s), deadline_of(CLOCK_REALTIME, until), PC));
 }
 HEDDLE_HOOK int sem_clockwait(sem_t* s, clockid_t clock, const timespec* until) {
-    if (!has_turn())
-        return 0;
+    if (!has_turn()) return 0;
     return fail_with(semaphore_wait(key(s), deadline_of(clock, until), PC));
 }
 HEDDLE_HOOK int sem_trywait(sem_t* s) {
-    if (!has_turn())
-        return 0;
+    if (!has_turn()) return 0;
     thread* t = self;
     const u32 quiet = t->quiet, yields = t->yields;
     point(op::sem_wait, key(s), PC, true);
@@ -154,8 +142,7 @@ HEDDLE_HOOK int sem_trywait(sem_t* s) {
     return 0;
 }
 HEDDLE_HOOK int sem_post(sem_t* s) {
-    if (!has_turn())
-        return 0;
+    if (!has_turn()) return 0;
     point(op::sem_post, key(s), PC, true);
     sync_object& o = sync_at(key(s));
     ++o.count;
@@ -176,10 +163,8 @@ HEDDLE_HOOK sem_t* sem_open(const char* name, int flags, ...) {
     for (named_semaphore*& n : named) {
         if (n != nullptr && __builtin_strncmp(n->name, name, sizeof n->name - 1) == 0)
             return &n->semaphore;
-        if (n != nullptr)
-            continue;
-        if ((flags & O_CREAT) == 0)
-            break;
+        if (n != nullptr) continue;
+        if ((flags & O_CREAT) == 0) break;
         n = arena_new<named_semaphore>();
         __builtin_strncpy(n->name, name, sizeof n->name - 1);
         sync_at(key(&n->semaphore)).count = value;
@@ -197,8 +182,7 @@ HEDDLE_HOOK int sem_unlink(const char*) {
 
 HEDDLE_HOOK int
 pthread_barrier_init(pthread_barrier_t* b, const pthread_barrierattr_t*, unsigned count) {
-    if (count == 0)
-        return EINVAL;
+    if (count == 0) return EINVAL;
     forget_sync(key(b));
     sync_at(key(b)).limit = count;
     return 0;
@@ -208,8 +192,7 @@ HEDDLE_HOOK int pthread_barrier_destroy(pthread_barrier_t* b) {
     return 0;
 }
 HEDDLE_HOOK int pthread_barrier_wait(pthread_barrier_t* b) {
-    if (!has_turn())
-        return 0;
+    if (!has_turn()) return 0;
     point(op::barrier_wait, key(b), PC, true);
     sync_object& o = sync_at(key(b));
     record(op::barrier_wait, key(b), PC, o.count);
@@ -225,8 +208,7 @@ HEDDLE_HOOK int pthread_barrier_wait(pthread_barrier_t* b) {
         acquire_from(o.read_clock, self);
         return PTHREAD_BARRIER_SERIAL_THREAD;
     }
-    while (o.round == round)
-        block(wait_for::barrier, key(b), never, PC);
+    while (o.round == round) block(wait_for::barrier, key(b), never, PC);
     acquire_from(o.read_clock, self);
     return 0;
 }

@@ -61,10 +61,8 @@ candidate describe(thread* t, bool early) {
 }
 
 bool may_end_early(const thread* t, i64 now) {
-    if (t->state != thread::blocked || t->deadline == never)
-        return false;
-    if (t->sleeping)
-        return true;
+    if (t->state != thread::blocked || t->deadline == never) return false;
+    if (t->sleeping) return true;
     const bool allowed = g.shared->config.replay != 0 || g.search->early_timeouts();
     return allowed && t->deadline - now <= plausible_delay_ns;
 }
@@ -81,36 +79,25 @@ bool line_up(thread* me, bool stays, bool yielding) {
         const bool waits = t->state == thread::blocked && t->deadline != never;
         const bool due = waits && t->deadline <= now;
         const bool runs = t->state == thread::ready && (t != me || stays);
-        if (waits && (first_due == nullptr || t->deadline < first_due->deadline))
-            first_due = t;
-        if (!runs && !due && !may_end_early(t, now))
-            continue;
+        if (waits && (first_due == nullptr || t->deadline < first_due->deadline)) first_due = t;
+        if (!runs && !due && !may_end_early(t, now)) continue;
         const u32 index = line.count++;
         line.list[index] = describe(t, !runs && !due);
         line.threads[index] = t;
-        if (t == me && runs)
-            line.current = index;
-        if (!runs && !due)
-            continue;
+        if (t == me && runs) line.current = index;
+        if (!runs && !due) continue;
         // Cyclic order after `me`, and `me` itself last.
-        if (prompt == max_threads)
-            prompt = index;
+        if (prompt == max_threads) prompt = index;
         const bool had_passed = line.threads[prompt]->id > me->id;
-        if (t->id > me->id && !had_passed)
-            prompt = index;
+        if (t->id > me->id && !had_passed) prompt = index;
     }
-    if (line.current == max_threads)
-        line.current = line.count;
+    if (line.current == max_threads) line.current = line.count;
     line.fallback = prompt;
-    if (line.current < line.count && !yielding)
-        line.fallback = line.current;
-    if (line.fallback != max_threads)
-        return true;
-    if (first_due == nullptr)
-        return false;
+    if (line.current < line.count && !yielding) line.fallback = line.current;
+    if (line.fallback != max_threads) return true;
+    if (first_due == nullptr) return false;
     for (u32 i = 0; i < line.count; ++i)
-        if (line.threads[i] == first_due)
-            line.fallback = i;
+        if (line.threads[i] == first_due) line.fallback = i;
     if (line.fallback == max_threads) { // not plausible to end early, but nobody else can run
         line.list[line.count] = describe(first_due, true);
         line.threads[line.count] = first_due;
@@ -122,24 +109,20 @@ bool line_up(thread* me, bool stays, bool yielding) {
 
 u32 index_of(u32 thread_id) {
     for (u32 i = 0; i < line.count; ++i)
-        if (line.list[i].thread == thread_id)
-            return i;
+        if (line.list[i].thread == thread_id) return i;
     return max_threads;
 }
 
 void log_choice(choice::kind_t kind, u32 value) {
     run_result& r = g.shared->result;
-    if (r.choices < max_choices)
-        g.shared->choices_out[r.choices++] = {g.step, kind, value};
-    else
-        r.truncated = 1;
+    if (r.choices < max_choices) g.shared->choices_out[r.choices++] = {g.step, kind, value};
+    else r.truncated = 1;
 }
 
 void set_attention() {
     const run_config& c = g.shared->config;
     u64 next = g.step_limit;
-    if (c.debug_step > g.step && c.debug_step < next)
-        next = c.debug_step;
+    if (c.debug_step > g.step && c.debug_step < next) next = c.debug_step;
     if (c.replay != 0 && g.next_choice < c.choices &&
         g.shared->choices_in[g.next_choice].step < next)
         next = g.shared->choices_in[g.next_choice].step;
@@ -149,19 +132,15 @@ void set_attention() {
 /// The recorded choice for this step, if there is one.
 const choice* recorded(choice::kind_t kind) {
     const run_config& c = g.shared->config;
-    if (c.replay == 0 || g.next_choice >= c.choices)
-        return nullptr;
+    if (c.replay == 0 || g.next_choice >= c.choices) return nullptr;
     const bool lenient = c.replay == 2;
     while (lenient && g.next_choice < c.choices &&
            g.shared->choices_in[g.next_choice].step < g.step)
         ++g.next_choice;
-    if (g.next_choice >= c.choices)
-        return nullptr;
+    if (g.next_choice >= c.choices) return nullptr;
     const choice* next = &g.shared->choices_in[g.next_choice];
-    if (next->step < g.step)
-        fail_diverged(g.step, 0, 0);
-    if (next->step != g.step || next->kind != kind)
-        return nullptr;
+    if (next->step < g.step) fail_diverged(g.step, 0, 0);
+    if (next->step != g.step || next->kind != kind) return nullptr;
     ++g.next_choice;
     set_attention();
     return next;
@@ -170,17 +149,13 @@ const choice* recorded(choice::kind_t kind) {
 u32 pick(bool yielding) {
     if (g.shared->config.replay != 0) {
         const choice* c = recorded(choice::thread);
-        if (c == nullptr)
-            return line.fallback;
+        if (c == nullptr) return line.fallback;
         const u32 index = index_of(c->value);
-        if (index != max_threads)
-            return index;
-        if (g.shared->config.replay == 1)
-            fail_diverged(g.step, 0, 0);
+        if (index != max_threads) return index;
+        if (g.shared->config.replay == 1) fail_diverged(g.step, 0, 0);
         return line.fallback;
     }
-    if (line.count == 1 || g.fair)
-        return line.fallback;
+    if (line.count == 1 || g.fair) return line.fallback;
     ++g.shared->result.points;
     const situation now{line.list,
                         line.count,
@@ -201,8 +176,7 @@ void checkpoint(thread* next) {
                      (u64{next->id} << 32) ^ (static_cast<u64>(next->pending) << 16) ^
                          (next->pending_pc & 0xfff) ^ g.step);
     r.hash = g.hash;
-    if (r.checkpoints >= max_checkpoints)
-        return;
+    if (r.checkpoints >= max_checkpoints) return;
     const u32 value = static_cast<u32>(g.hash);
     const u32 index = r.checkpoints++;
     g.shared->checkpoints_out[index] = value;
@@ -223,37 +197,30 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     }
     if (g.step >= g.step_limit) {
         // An unjust schedule can keep any program from ending: a just one gets as many steps again.
-        if (g.fair || g.shared->config.schedule <= 1)
-            fail_steps();
+        if (g.fair || g.shared->config.schedule <= 1) fail_steps();
         g.fair = true;
         g.step_limit *= 2;
         set_attention();
     }
     if (!line_up(me, stays, yielding)) {
-        if (leaves && g.alive == 0)
-            return; // the last thread ends: so does the process
+        if (leaves && g.alive == 0) return; // the last thread ends: so does the process
         fail_blocked();
     }
     const u32 chosen = pick(yielding);
     thread* next = line.threads[chosen];
-    if (chosen != line.fallback)
-        log_choice(choice::thread, next->id);
+    if (chosen != line.fallback) log_choice(choice::thread, next->id);
     if (next->state == thread::blocked) { // a sleep or timed wait ends
         const i64 now = clock_ns();
-        if (next->deadline > now)
-            g.jumped_ns += next->deadline - now;
+        if (next->deadline > now) g.jumped_ns += next->deadline - now;
         next->timed_out = true;
         next->state = thread::ready;
     }
-    if (next == me)
-        return;
+    if (next == me) return;
     checkpoint(next);
-    if (stays)
-        ++g.shared->result.switches;
+    if (stays) ++g.shared->result.switches;
     flush_write(me);
     give_turn(next);
-    if (!leaves)
-        wait_for_turn(me);
+    if (!leaves) wait_for_turn(me);
 }
 
 void announce(thread* t, op kind, u64 address, u64 pc, bool writes) {
@@ -278,10 +245,8 @@ void point(op kind, u64 address, u64 pc, bool writes) {
     flush_write(t);
     ++g.step;
     announce(t, kind, address, pc, writes);
-    if (writes)
-        t->quiet = t->yields = 0;
-    else
-        ++t->quiet;
+    if (writes) t->quiet = t->yields = 0;
+    else ++t->quiet;
     bool yielding = false;
     if (t->quiet > spin_reads) {
         yielding = true;
@@ -300,20 +265,15 @@ void point(op kind, u64 address, u64 pc, bool writes) {
 
 void plain_point(u64 address, u64 pc, bool write) {
     thread* t = self;
-    if (t->open_write != nullptr)
-        flush_write(t);
+    if (t->open_write != nullptr) flush_write(t);
     ++g.step;
-    if (write)
-        t->quiet = t->yields = 0;
-    else
-        ++t->quiet;
+    if (write) t->quiet = t->yields = 0;
+    else ++t->quiet;
     const bool now = g.step >= g.attention || g.every_access || t->quiet > spin_reads ||
                      g.step - t->slice > long_slice;
-    if (!now && (!g.plain_points || g.alive - g.asleep == 1 || location_id(pc) == 0))
-        return;
+    if (!now && (!g.plain_points || g.alive - g.asleep == 1 || location_id(pc) == 0)) return;
     --g.step; // point() counts it
-    if (!write)
-        --t->quiet;
+    if (!write) --t->quiet;
     point(write ? op::write : op::read, address, pc, write);
 }
 
@@ -336,8 +296,7 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
     t->wait_since = g.step;
     t->deadline = deadline;
     t->sleeping = sleeping;
-    if (deadline == never)
-        ++g.asleep;
+    if (deadline == never) ++g.asleep;
     t->timed_out = false;
     t->pending_pc = pc;
     t->wait_where = here(pc);
@@ -351,8 +310,7 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
 }
 
 void wake(thread* t) {
-    if (t->deadline == never)
-        --g.asleep;
+    if (t->deadline == never) --g.asleep;
     t->state = thread::ready;
     t->deadline = never;
 }
@@ -364,8 +322,7 @@ u32 waiters(wait_for what, u64 address, thread** into) {
         if (t->state != thread::blocked || t->waiting != what || t->wait_address != address)
             continue;
         u32 at = n++;
-        for (; at > 0 && into[at - 1]->wait_since > t->wait_since; --at)
-            into[at] = into[at - 1];
+        for (; at > 0 && into[at - 1]->wait_since > t->wait_since; --at) into[at] = into[at - 1];
         into[at] = t;
     }
     return n;
@@ -387,15 +344,12 @@ u32 choose_waiter(u32 n) {
     ++g.step;
     u32 chosen = 0;
     if (g.shared->config.replay != 0) {
-        if (const choice* c = recorded(choice::waiter))
-            chosen = c->value;
-        if (chosen >= n)
-            chosen = 0;
+        if (const choice* c = recorded(choice::waiter)) chosen = c->value;
+        if (chosen >= n) chosen = 0;
     } else {
         chosen = g.search->choose_waiter(n);
     }
-    if (chosen != 0)
-        log_choice(choice::waiter, chosen);
+    if (chosen != 0) log_choice(choice::waiter, chosen);
     return chosen;
 }
 

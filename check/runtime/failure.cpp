@@ -18,12 +18,10 @@ namespace {
     r.signature = signature == 0 ? 1 : signature;
     r.steps = g.step;
     r.threads = g.count;
-    if (self != nullptr)
-        r.failing_thread = self->id;
+    if (self != nullptr) r.failing_thread = self->id;
     if (self != nullptr && g.recording) {
         flush_write(self);
-        if (kind != failure::diverged)
-            record(op::fail, r.at.address, r.at.where.pc[0]);
+        if (kind != failure::diverged) record(op::fail, r.at.address, r.at.where.pc[0]);
     }
     r.kind = kind;
     kernel(SYS_exit_group, 0);
@@ -44,8 +42,7 @@ blocked_thread describe(thread* t) {
     }
     b.what_object = object_at(t->wait_address);
     const sync_object* o = find_sync(t->wait_address);
-    if (o == nullptr)
-        return b;
+    if (o == nullptr) return b;
     b.missed = o->missed;
     b.missed_step = o->missed_step;
     if (o->owner != nullptr) {
@@ -58,10 +55,8 @@ blocked_thread describe(thread* t) {
 }
 
 thread* lock_owner(const thread* t) {
-    if (t->state != thread::blocked || t->deadline != never)
-        return nullptr;
-    if (t->waiting == wait_for::join)
-        return reinterpret_cast<thread*>(t->wait_address);
+    if (t->state != thread::blocked || t->deadline != never) return nullptr;
+    if (t->waiting == wait_for::join) return reinterpret_cast<thread*>(t->wait_address);
     if (t->waiting != wait_for::mutex && t->waiting != wait_for::write_lock &&
         t->waiting != wait_for::read_lock && t->waiting != wait_for::spin &&
         t->waiting != wait_for::once && t->waiting != wait_for::guard)
@@ -76,11 +71,9 @@ thread* lock_owner(const thread* t) {
     for (u32 i = 0; i < r.blocked; ++i) {
         const blocked_thread& b = r.block[i];
         const u64 one = combine(static_cast<u64>(kind), g.threads[b.thread]->wait_key);
-        if (b.in_cycle)
-            cycle += one;
+        if (b.in_cycle) cycle += one;
         const bool tells = b.what == wait_for::condition || b.what == wait_for::futex;
-        if (kind != failure::lost_wakeup || tells)
-            all ^= mix(one);
+        if (kind != failure::lost_wakeup || tells) all ^= mix(one);
     }
     if (r.blocked > 0) {
         r.at.where = r.block[0].where;
@@ -93,12 +86,10 @@ thread* lock_owner(const thread* t) {
 } // namespace
 
 bool known(u64 signature) {
-    if (signature == 0)
-        signature = 1;
+    if (signature == 0) signature = 1;
     for (u64 i = signature, tries = 0; tries < max_known; ++i, ++tries) {
         u64& k = g.shared->known[i % max_known];
-        if (k == signature)
-            return true;
+        if (k == signature) return true;
         if (k == 0) {
             k = signature;
             return false;
@@ -112,12 +103,9 @@ void report_race(const access& first, const access& second) {
     const u64 signature = combine(a < b ? a : b, a < b ? b : a);
     run_result& r = g.shared->result;
     for (u32 i = 0; i < r.races; ++i)
-        if (r.race[i].signature == signature)
-            return;
-    if (r.races == max_races)
-        return;
-    if (g.shared->config.replay == 0 && known(signature))
-        return;
+        if (r.race[i].signature == signature) return;
+    if (r.races == max_races) return;
+    if (g.shared->config.replay == 0 && known(signature)) return;
     auto& race = r.race[r.races++];
     race.first = first;
     race.second = second;
@@ -158,8 +146,7 @@ void fail_blocked() {
     bool lost = false;
     for (u32 i = 0; i < g.count; ++i) {
         thread* t = g.threads[i];
-        if (t->state != thread::blocked || r.blocked == max_blocked)
-            continue;
+        if (t->state != thread::blocked || r.blocked == max_blocked) continue;
         blocked_thread& b = r.block[r.blocked++];
         b = describe(t);
         lost |= b.what == wait_for::condition && b.missed > 0;
@@ -177,8 +164,7 @@ void look_for_cycle(thread* t) {
         }
         run_result& r = g.shared->result;
         do {
-            if (r.blocked == max_blocked)
-                break;
+            if (r.blocked == max_blocked) break;
             blocked_thread& b = r.block[r.blocked++];
             b = describe(at);
             b.in_cycle = 1;
@@ -208,8 +194,7 @@ void fail_text(failure kind, const char* text, u64 signature, u64 pc) {
     std::strncpy(r.text, text, sizeof r.text - 1);
     r.at.thread = self == nullptr ? 0 : self->id;
     r.at.step = g.step;
-    if (self != nullptr)
-        r.at.where = g.recording ? unwound_here(pc) : here(pc);
+    if (self != nullptr) r.at.where = g.recording ? unwound_here(pc) : here(pc);
     if (signature == 0)
         signature = combine(static_cast<u64>(kind), self == nullptr ? pc : place_key(pc));
     end_run(kind, signature);
@@ -221,10 +206,8 @@ void fail_crash(int signal, u64 pc, u64 address) {
     r.at.address = address;
     r.at.thread = self == nullptr ? 0 : self->id;
     r.at.step = g.step;
-    if (self != nullptr)
-        r.at.where = here(pc);
-    if (signal == SIGABRT && self != nullptr)
-        r.at.where = unwound_here(pc);
+    if (self != nullptr) r.at.where = here(pc);
+    if (signal == SIGABRT && self != nullptr) r.at.where = unwound_here(pc);
     end_run(failure::crash,
             combine(combine(static_cast<u64>(failure::crash), pc), static_cast<u64>(signal)));
 }
@@ -238,8 +221,7 @@ void on_crash(int number, siginfo_t* info, void* context) {
 #else
     const u64 pc = u->uc_mcontext.pc;
 #endif
-    if (g.controlled)
-        fail_crash(number, pc, address_of(info->si_addr));
+    if (g.controlled) fail_crash(number, pc, address_of(info->si_addr));
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -256,8 +238,7 @@ void install_crash_handlers() {
     action.sa_sigaction = on_crash;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     constexpr int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    for (const int number : crashes)
-        sigaction(number, &action, nullptr);
+    for (const int number : crashes) sigaction(number, &action, nullptr);
 }
 
 } // namespace heddle::check::rt

@@ -54,8 +54,7 @@ u64 class_size(u32 c) {
 }
 
 u32 class_of(u64 size) {
-    if (size <= 64)
-        return 0;
+    if (size <= 64) return 0;
     const u32 top =
         63 - static_cast<u32>(__builtin_clzll(size - 1)); // size - 1 in [2^top, 2^top+1)
     const u32 c = (top - 6) * 4 + static_cast<u32>((size - 1) >> (top - 2) & 3) + 1;
@@ -70,8 +69,7 @@ header* header_of(u64 address) {
     char* range = heap.base + c * class_range;
     const u64 slot = (address - address_of(range)) / class_size(static_cast<u32>(c));
     char* at = range + slot * class_size(static_cast<u32>(c));
-    if (heap.next[c] == nullptr || at >= heap.next[c])
-        return nullptr;
+    if (heap.next[c] == nullptr || at >= heap.next[c]) return nullptr;
     return reinterpret_cast<header*>(at);
 }
 
@@ -86,10 +84,8 @@ header* take_slot(u32 c) {
         return h;
     }
     char* range = heap.base + c * class_range;
-    if (heap.next[c] == nullptr)
-        heap.next[c] = range;
-    if (heap.next[c] + class_size(c) > range + class_range)
-        return nullptr;
+    if (heap.next[c] == nullptr) heap.next[c] = range;
+    if (heap.next[c] + class_size(c) > range + class_range) return nullptr;
     char* at = heap.next[c];
     heap.next[c] += class_size(c);
     return reinterpret_cast<header*>(at);
@@ -99,8 +95,7 @@ void release_oldest() {
     while (heap.quarantined > quarantine_limit && heap.oldest != nullptr) {
         header* h = heap.oldest;
         heap.oldest = h->next;
-        if (heap.oldest == nullptr)
-            heap.newest = nullptr;
+        if (heap.oldest == nullptr) heap.newest = nullptr;
         heap.quarantined -= h->size;
         const u64 base = address_of(heap.base);
         const auto c = static_cast<u32>((address_of(h) - base) / class_range);
@@ -111,14 +106,11 @@ void release_oldest() {
 }
 
 void save_place(u64 (&into)[4], u64 pc) {
-    for (u64& p : into)
-        p = 0;
+    for (u64& p : into) p = 0;
     into[0] = pc;
-    if (!has_turn())
-        return;
+    if (!has_turn()) return;
     const frames f = here(pc);
-    for (u32 i = 0; i < 4 && i < f.count; ++i)
-        into[i] = f.pc[i];
+    for (u32 i = 0; i < 4 && i < f.count; ++i) into[i] = f.pc[i];
 }
 
 frames load_place(const u64 (&from)[4]) {
@@ -161,27 +153,22 @@ void* heap_allocate(std::size_t size, std::size_t alignment, u64 pc) {
     if (reused && has_turn()) {
         shadow_clear(h->user, size);
         for (u64 at = h->user; at < h->user + size && at < h->user + poisoned; at += 4)
-            if (find_sync(at) != nullptr)
-                forget_sync(at);
+            if (find_sync(at) != nullptr) forget_sync(at);
     }
-    if (reused)
-        std::memset(reinterpret_cast<void*>(h->user), 0, size < poisoned ? size : poisoned);
+    if (reused) std::memset(reinterpret_cast<void*>(h->user), 0, size < poisoned ? size : poisoned);
     return reinterpret_cast<void*>(h->user);
 }
 
 void heap_free(void* block, u64 pc) {
-    if (block == nullptr)
-        return;
+    if (block == nullptr) return;
     header* h = header_of(address_of(block));
     if (h == nullptr || h->user != address_of(block)) {
         if (has_turn() && g.controlled)
             fail_text(failure::crash, "free() of memory that malloc() never returned", 0, pc);
         return;
     }
-    if (h->state == header::freed && has_turn())
-        fail_double_free(address_of(block), pc);
-    if (h->state != header::live)
-        return;
+    if (h->state == header::freed && has_turn()) fail_double_free(address_of(block), pc);
+    if (h->state != header::live) return;
     save_place(h->freed_at, pc);
     h->free_key = has_turn() ? place_key(pc) : 0;
     h->freed_step = g.step;
@@ -193,10 +180,8 @@ void heap_free(void* block, u64 pc) {
     heap_guard guard;
     h->state = header::freed;
     h->next = nullptr;
-    if (heap.newest != nullptr)
-        heap.newest->next = h;
-    else
-        heap.oldest = h;
+    if (heap.newest != nullptr) heap.newest->next = h;
+    else heap.oldest = h;
     heap.newest = h;
     heap.quarantined += h->size;
     release_oldest();
@@ -209,8 +194,7 @@ std::size_t heap_size(const void* block) {
 
 bool describe_block(u64 address, object& o) {
     const header* h = header_of(address);
-    if (h == nullptr || h->user == 0)
-        return false;
+    if (h == nullptr || h->user == 0) return false;
     o.kind = object::heap;
     o.thread = h->thread;
     o.base = h->user;
@@ -226,8 +210,7 @@ u64 free_key(u64 address) {
 
 void describe_free(u64 address, access& a) {
     const header* h = header_of(address);
-    if (h == nullptr)
-        return;
+    if (h == nullptr) return;
     a.thread = h->freed_by;
     a.address = h->user;
     a.step = h->freed_step;

@@ -15,8 +15,7 @@ namespace {
 
 void* checked_new(std::size_t size, std::size_t alignment, u64 pc) {
     void* block = heap_allocate(size, alignment, pc);
-    if (block == nullptr)
-        throw std::bad_alloc();
+    if (block == nullptr) throw std::bad_alloc();
     return block;
 }
 
@@ -30,8 +29,7 @@ void* cleared(std::size_t n, std::size_t size, u64 pc) {
 }
 
 void give_back(void* block, u64 pc) {
-    if (block != nullptr && has_turn())
-        record(op::free, address_of(block), pc);
+    if (block != nullptr && has_turn()) record(op::free, address_of(block), pc);
     heap_free(block, pc);
 }
 
@@ -48,8 +46,7 @@ HEDDLE_HOOK void cfree(void* block) {
 }
 HEDDLE_HOOK void* calloc(std::size_t n, std::size_t size) {
     void* block = cleared(n, size, PC);
-    if (block != nullptr && n * size > 4096)
-        std::memset(block, 0, n * size);
+    if (block != nullptr && n * size > 4096) std::memset(block, 0, n * size);
     return block;
 }
 HEDDLE_HOOK void* realloc(void* block, std::size_t size) {
@@ -58,8 +55,7 @@ HEDDLE_HOOK void* realloc(void* block, std::size_t size) {
         return nullptr;
     }
     void* fresh = heap_allocate(size, 16, PC);
-    if (fresh == nullptr || block == nullptr)
-        return fresh;
+    if (fresh == nullptr || block == nullptr) return fresh;
     const std::size_t old = heap_size(block);
     std::memcpy(fresh, block, old < size ? old : size);
     give_back(block, PC);
@@ -80,11 +76,9 @@ HEDDLE_HOOK void* aligned_alloc(std::size_t alignment, std::size_t size) {
     return heap_allocate(size, alignment < 16 ? 16 : alignment, PC);
 }
 HEDDLE_HOOK int posix_memalign(void** into, std::size_t alignment, std::size_t size) {
-    if (alignment < sizeof(void*) || (alignment & (alignment - 1)) != 0)
-        return EINVAL;
+    if (alignment < sizeof(void*) || (alignment & (alignment - 1)) != 0) return EINVAL;
     void* block = heap_allocate(size, alignment < 16 ? 16 : alignment, PC);
-    if (block == nullptr)
-        return ENOMEM;
+    if (block == nullptr) return ENOMEM;
     *into = block;
     return 0;
 }

@@ -32,8 +32,7 @@ bool is_system(const char* path) {
     const char* slash = std::strrchr(path, '/');
     const char* file = slash == nullptr ? path : slash + 1;
     for (const char* n : names)
-        if (std::strncmp(file, n, std::strlen(n)) == 0)
-            return true;
+        if (std::strncmp(file, n, std::strlen(n)) == 0) return true;
     return false;
 }
 
@@ -45,13 +44,10 @@ void read_dynamic(const ElfW(Dyn) * d, u64 base, module_info& m) {
     const char* strings = nullptr;
     std::size_t size = 0;
     for (; d->d_tag != DT_NULL; ++d) {
-        if (d->d_tag == DT_STRTAB)
-            strings = reinterpret_cast<const char*>(d->d_un.d_ptr);
-        if (d->d_tag == DT_STRSZ)
-            size = d->d_un.d_val;
+        if (d->d_tag == DT_STRTAB) strings = reinterpret_cast<const char*>(d->d_un.d_ptr);
+        if (d->d_tag == DT_STRSZ) size = d->d_un.d_val;
     }
-    if (address_of(strings) < base)
-        return; // not relocated: the vdso
+    if (address_of(strings) < base) return; // not relocated: the vdso
     m.instrumented = strings != nullptr && holds(strings, size, "__tsan_init");
 }
 
@@ -72,35 +68,28 @@ void read_notes(const char* at, std::size_t size, module_info& m) {
 
 int add_module(dl_phdr_info* info, std::size_t, void*) {
     channel& c = *g.shared;
-    if (c.modules >= max_modules)
-        return 1;
+    if (c.modules >= max_modules) return 1;
     module_info& m = c.module[c.modules];
     m = {};
     m.base = info->dlpi_addr;
     m.begin = ~u64{0};
     const char* path = info->dlpi_name;
-    if (c.modules == 0)
-        path = "/proc/self/exe"; // the program itself comes first, without a name
-    if (path[0] == 0)
-        return 0;
+    if (c.modules == 0) path = "/proc/self/exe"; // the program itself comes first, without a name
+    if (path[0] == 0) return 0;
     std::strncpy(m.path, path, sizeof m.path - 1);
     if (c.modules == 0) {
         const long n = kernel(
             SYS_readlinkat, -100, as_long("/proc/self/exe"), as_long(m.path), sizeof m.path - 1);
-        if (n > 0)
-            m.path[n] = 0;
+        if (n > 0) m.path[n] = 0;
     }
     for (u32 i = 0; i < info->dlpi_phnum; ++i) {
         const ElfW(Phdr)& p = info->dlpi_phdr[i];
         const u64 at = info->dlpi_addr + p.p_vaddr;
         if (p.p_type == PT_LOAD) {
-            if (at < m.begin)
-                m.begin = at;
-            if (at + p.p_memsz > m.end)
-                m.end = at + p.p_memsz;
+            if (at < m.begin) m.begin = at;
+            if (at + p.p_memsz > m.end) m.end = at + p.p_memsz;
         }
-        if (p.p_type == PT_NOTE)
-            read_notes(reinterpret_cast<const char*>(at), p.p_memsz, m);
+        if (p.p_type == PT_NOTE) read_notes(reinterpret_cast<const char*>(at), p.p_memsz, m);
         if (p.p_type == PT_DYNAMIC)
             read_dynamic(reinterpret_cast<const ElfW(Dyn)*>(at), info->dlpi_addr, m);
     }
@@ -122,10 +111,8 @@ struct unwinding {
 _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* data) {
     auto& u = *static_cast<unwinding*>(data);
     const u64 pc = _Unwind_GetIP(context);
-    if (pc == 0)
-        return _URC_END_OF_STACK;
-    if (!u.inside_program && in_system_code(pc))
-        return _URC_NO_REASON;
+    if (pc == 0) return _URC_END_OF_STACK;
+    if (!u.inside_program && in_system_code(pc)) return _URC_NO_REASON;
     u.inside_program = true;
     u.into->pc[u.into->count++] = pc;
     return u.into->count < max_frames ? _URC_NO_REASON : _URC_END_OF_STACK;
@@ -140,8 +127,7 @@ void list_modules() {
 
 bool in_system_code(u64 pc) {
     for (u32 i = 0; i < system_count; ++i)
-        if (pc >= system_code[i].begin && pc < system_code[i].end)
-            return true;
+        if (pc >= system_code[i].begin && pc < system_code[i].end) return true;
     return false;
 }
 
@@ -152,8 +138,7 @@ frames unwound_here(u64 pc) {
     g.current = nullptr; // what the unwinder itself calls is none of the program's doing
     _Unwind_Backtrace(add_frame, &u);
     g.current = turn;
-    if (f.count == 0)
-        f.pc[f.count++] = pc;
+    if (f.count == 0) f.pc[f.count++] = pc;
     return f;
 }
 

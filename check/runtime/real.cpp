@@ -18,8 +18,7 @@ void find(F& into, const char* name) {
 const real_calls& real() {
     static real_calls calls;
     static bool done;
-    if (done)
-        return calls;
+    if (done) return calls;
     find(calls.mutex_init, "pthread_mutex_init");
     find(calls.mutex_destroy, "pthread_mutex_destroy");
     find(calls.mutex_lock, "pthread_mutex_lock");

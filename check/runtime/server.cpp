@@ -40,8 +40,7 @@ void bind_to_one_cpu() {
 channel* open_channel(int memory) {
     const long p =
         kernel(SYS_mmap, 0, sizeof(channel), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-    if (p < 0 && p > -4096)
-        panic("cannot map the channel to the tool");
+    if (p < 0 && p > -4096) panic("cannot map the channel to the tool");
     auto* c = reinterpret_cast<channel*>(p);
     if (c->magic != channel_magic || c->version != protocol_version ||
         c->size_check != sizeof(channel) % 0xffffffff)
@@ -80,8 +79,7 @@ bool has_news(int status) {
                 combine(static_cast<u64>(failure::exit_code), static_cast<u64>(r.exit_status));
         }
     }
-    if (c.config.replay != 0)
-        return true;
+    if (c.config.replay != 0) return true;
     return r.races > 0 || (r.kind != failure::none && !known(r.signature));
 }
 
@@ -91,12 +89,10 @@ bool run_one(bool& news) {
     c.result = {};
     c.heartbeat = 0;
     const int pid = real().fork();
-    if (pid < 0)
-        panic("fork failed");
+    if (pid < 0) panic("fork failed");
     if (pid == 0) {
         kernel(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-        if (c.config.debug_step != 0)
-            kernel(SYS_prctl, PR_SET_PTRACER, -1);
+        if (c.config.debug_step != 0) kernel(SYS_prctl, PR_SET_PTRACER, -1);
         c.child = static_cast<u32>(kernel(SYS_getpid));
         return false;
     }
@@ -117,10 +113,8 @@ void serve_commands(int commands, int replies) {
     for (;;) {
         command order{};
         const long n = kernel(SYS_read, commands, as_long(&order), sizeof order);
-        if (n == -EINTR)
-            continue;
-        if (n != sizeof order)
-            exit_server(0); // the tool is gone
+        if (n == -EINTR) continue;
+        if (n != sizeof order) exit_server(0); // the tool is gone
         bind_to_one_cpu();
         for (u64 i = 0; i < order.count; ++i) {
             g.shared->config.schedule = order.first + i;
@@ -130,8 +124,7 @@ void serve_commands(int commands, int replies) {
                 kernel(SYS_close, replies);
                 return;
             }
-            if (news)
-                break;
+            if (news) break;
         }
         allow_cpus(own_cpus);
         const char done = 'd';
@@ -172,16 +165,14 @@ void serve() {
 // Programs size their thread pools by these: they see the machine and not our one CPU.
 
 HEDDLE_HOOK int get_nprocs() {
-    if (!bound)
-        return 1;
+    if (!bound) return 1;
     return CPU_COUNT(&own_cpus);
 }
 HEDDLE_HOOK int get_nprocs_conf() {
     return get_nprocs();
 }
 HEDDLE_HOOK int sched_getaffinity(pid_t pid, std::size_t size, cpu_set_t* set) {
-    if (!bound)
-        return real().affinity(pid, size, set);
+    if (!bound) return real().affinity(pid, size, set);
     std::memset(set, 0, size);
     std::memcpy(set, &own_cpus, size < sizeof own_cpus ? size : sizeof own_cpus);
     return 0;

@@ -54,8 +54,7 @@ cell* cell_of(u64 address, bool make = true) {
     const u64 region = (address & ((u64{1} << address_bits) - 1)) >> region_bits;
     cell* cells = table[region];
     if (cells == nullptr) {
-        if (!make)
-            return nullptr;
+        if (!make) return nullptr;
         cells = table[region] = new_region();
     }
     return cells + ((address >> 3) & (cells_per_region - 1));
@@ -81,13 +80,11 @@ void meet(const slot& s, const slot& fresh, u64 address, u32 size) {
     thread* t = self;
     if ((s.kind & kind_freed) != 0)
         fail_use_after_free(address, size, fresh.kind & kind_write, fresh.pc);
-    if (((s.kind | fresh.kind) & kind_write) == 0)
-        return;
+    if (((s.kind | fresh.kind) & kind_write) == 0) return;
     const bool unordered = !ordered(s, t);
     learn(s.pc, unordered ? 2 : 1);
     learn(fresh.pc, unordered ? 2 : 1);
-    if (!unordered || (s.kind & fresh.kind & kind_atomic) != 0)
-        return;
+    if (!unordered || (s.kind & fresh.kind & kind_atomic) != 0) return;
     access first{};
     first.thread = s.thread;
     first.write = (s.kind & kind_write) != 0;
@@ -117,28 +114,22 @@ void check_cell(cell& c, const slot& fresh, u64 address, u32 size) {
     slot* into = nullptr;
     for (slot& s : c.slots) {
         if (s.mask == 0) {
-            if (into == nullptr)
-                into = &s;
+            if (into == nullptr) into = &s;
             continue;
         }
         if (s.thread == fresh.thread && (s.kind & kind_freed) == 0) {
-            if (s.clock == fresh.clock && covers(s, fresh) && (fresh.mask & ~s.mask) == 0)
-                return;
+            if (s.clock == fresh.clock && covers(s, fresh) && (fresh.mask & ~s.mask) == 0) return;
             if (covers(fresh, s)) {
-                if (into != nullptr && into != &s)
-                    into->mask = 0;
+                if (into != nullptr && into != &s) into->mask = 0;
                 into = &s;
             }
             continue;
         }
-        if ((s.mask & fresh.mask) == 0)
-            continue;
+        if ((s.mask & fresh.mask) == 0) continue;
         meet(s, fresh, address, size);
-        if (ordered(s, self) && covers(fresh, s))
-            into = &s;
+        if (ordered(s, self) && covers(fresh, s)) into = &s;
     }
-    if (into == nullptr)
-        into = &c.slots[g.step & 3];
+    if (into == nullptr) into = &c.slots[g.step & 3];
     *into = fresh;
 }
 
@@ -146,8 +137,7 @@ void check_cell(cell& c, const slot& fresh, u64 address, u32 size) {
 
 void check_access(u64 address, u64 size, bool write, bool atomic, u64 pc) {
     thread* t = self;
-    if (g.solo && !in_heap(address))
-        return; // nobody to race with, nothing that could be freed
+    if (g.solo && !in_heap(address)) return; // nobody to race with, nothing that could be freed
     slot fresh{};
     fresh.pc = pc & ((u64{1} << 48) - 1);
     fresh.clock = own_time(t);
@@ -200,8 +190,7 @@ void shadow_free(u64 address, u64 size, u64 pc) {
     for (u64 at = address; at < address + size && at < address + marked; at += 8) {
         cell& c = *cell_of(at);
         for (const slot& s : c.slots) // whoever still used it unordered is worth a switch
-            if (s.mask != 0 && s.thread != t->id && !ordered(s, t))
-                learn(s.pc, 2);
+            if (s.mask != 0 && s.thread != t->id && !ordered(s, t)) learn(s.pc, 2);
         c = {};
         c.slots[0] = freed;
     }

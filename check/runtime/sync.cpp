@@ -23,8 +23,7 @@ sync_object* find_sync(u64 address) {
 }
 
 void forget_sync(u64 address) {
-    if (objects.find(address) != nullptr)
-        objects.reset(address);
+    if (objects.find(address) != nullptr) objects.reset(address);
     forget_atomic(address);
 }
 
@@ -42,17 +41,12 @@ void acquire_from(const vector_clock& from, thread* t) {
 }
 
 i64 deadline_of(int clock, const timespec* time) {
-    if (time == nullptr)
-        return never;
+    if (time == nullptr) return never;
     i64 ns = time->tv_sec * 1'000'000'000 + time->tv_nsec;
-    if (time->tv_sec > 4'000'000'000)
-        ns = 4'000'000'000'000'000'000; // as good as for ever
-    if (clock < 0)
-        ns += clock_ns();
-    else if (clock == CLOCK_REALTIME)
-        ns -= g.shared->config.wall_base_ns;
-    else
-        ns -= g.shared->config.steady_base_ns;
+    if (time->tv_sec > 4'000'000'000) ns = 4'000'000'000'000'000'000; // as good as for ever
+    if (clock < 0) ns += clock_ns();
+    else if (clock == CLOCK_REALTIME) ns -= g.shared->config.wall_base_ns;
+    else ns -= g.shared->config.steady_base_ns;
     return ns < 0 ? 0 : ns;
 }
 
@@ -62,19 +56,16 @@ int mutex_type(const pthread_mutex_t* m) {
 
 int lock_object(u64 address, int type, i64 deadline, u64 pc, wait_for what) {
     thread* t = self;
-    if (g.alive > 1)
-        learn(pc, 1);
+    if (g.alive > 1) learn(pc, 1);
     point(op::lock, address, pc, true);
     sync_object& o = sync_at(address);
     if (o.owner == t && type == PTHREAD_MUTEX_RECURSIVE) {
         ++o.depth;
         return 0;
     }
-    if (o.owner == t && type == PTHREAD_MUTEX_ERRORCHECK)
-        return EDEADLK;
+    if (o.owner == t && type == PTHREAD_MUTEX_ERRORCHECK) return EDEADLK;
     while (o.owner != nullptr)
-        if (!block(what, address, deadline, pc))
-            return ETIMEDOUT;
+        if (!block(what, address, deadline, pc)) return ETIMEDOUT;
     const bool orphaned = o.owner_died;
     o.owner = t;
     o.owner_died = false;
@@ -94,16 +85,14 @@ u32 unlock_object(u64 address) {
     for (u32 i = 0; i < g.count; ++i) {
         thread* t = g.threads[i];
         const bool lock = t->waiting == wait_for::mutex || t->waiting == wait_for::spin;
-        if (t->state == thread::blocked && lock && t->wait_address == address)
-            wake(t);
+        if (t->state == thread::blocked && lock && t->wait_address == address) wake(t);
     }
     return depth;
 }
 
 void relock_object(u64 address, u32 depth, u64 pc) {
     sync_object& o = sync_at(address);
-    while (o.owner != nullptr)
-        block(wait_for::mutex, address, never, pc);
+    while (o.owner != nullptr) block(wait_for::mutex, address, never, pc);
     o.owner = self;
     o.depth = depth;
     o.held_from = here(pc);
@@ -115,8 +104,7 @@ int semaphore_wait(u64 address, i64 deadline, u64 pc) {
     point(op::sem_wait, address, pc, true);
     sync_object& o = sync_at(address);
     while (o.count == 0)
-        if (!block(wait_for::semaphore, address, deadline, pc))
-            return ETIMEDOUT;
+        if (!block(wait_for::semaphore, address, deadline, pc)) return ETIMEDOUT;
     --o.count;
     acquire_from(o.clock, self);
     record(op::sem_wait, address, pc, o.count);

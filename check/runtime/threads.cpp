@@ -35,8 +35,7 @@ u32 key_count;
 
 void find_stack(thread* t) {
     pthread_attr_t attributes;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
-        return;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
     void* low = nullptr;
     std::size_t size = 0;
     pthread_attr_getstack(&attributes, &low, &size);
@@ -49,8 +48,7 @@ void find_stack(thread* t) {
 void clear_stack_shadow(thread* t) {
     for (u32 i = 0; i < g.count; ++i) {
         const thread* o = g.threads[i];
-        if (o == t || o->stack_high <= t->stack_low || o->stack_low >= t->stack_high)
-            continue;
+        if (o == t || o->stack_high <= t->stack_low || o->stack_low >= t->stack_high) continue;
         shadow_clear(t->stack_low, t->stack_high - t->stack_low);
         return;
     }
@@ -86,29 +84,23 @@ void reap(thread* t) {
 
 int wait_for_end(thread* t, i64 deadline, u64 pc) {
     while (t->state != thread::finished)
-        if (!block(wait_for::join, address_of(t), deadline, pc))
-            return ETIMEDOUT;
+        if (!block(wait_for::join, address_of(t), deadline, pc)) return ETIMEDOUT;
     return 0;
 }
 
 int join_thread(pthread_t handle, void** result, i64 deadline, u64 pc) {
     thread* t = thread_of(handle);
-    if (t == nullptr)
-        return ESRCH;
+    if (t == nullptr) return ESRCH;
     point(op::join, address_of(t), pc, true);
-    if (t == self)
-        return EDEADLK;
-    if (t->detached)
-        return EINVAL;
-    if (wait_for_end(t, deadline, pc) != 0)
-        return ETIMEDOUT;
+    if (t == self) return EDEADLK;
+    if (t->detached) return EINVAL;
+    if (wait_for_end(t, deadline, pc) != 0) return ETIMEDOUT;
     acquire_from(t->clock, self);
     --g.unjoined;
     g.solo = g.unjoined == 0;
     record(op::join, 0, pc, t->id);
     reap(t);
-    if (result != nullptr)
-        *result = t->canceled ? PTHREAD_CANCELED : t->result;
+    if (result != nullptr) *result = t->canceled ? PTHREAD_CANCELED : t->result;
     return 0;
 }
 
@@ -122,8 +114,7 @@ thread* thread_of(pthread_t handle) {
 }
 
 thread* new_thread() {
-    if (g.count == max_threads)
-        return nullptr;
+    if (g.count == max_threads) return nullptr;
     thread* t = arena_new<thread>();
     t->id = g.count;
     t->deadline = never;
@@ -132,15 +123,13 @@ thread* new_thread() {
     t->clock.set(t->id, 1);
     g.threads[g.count++] = t;
     ++g.alive;
-    if (t->id != 0)
-        ++g.unjoined;
+    if (t->id != 0) ++g.unjoined;
     g.solo = g.unjoined == 0;
     return t;
 }
 
 void ensure_started() {
-    if (self != nullptr || g.count != 0)
-        return;
+    if (self != nullptr || g.count != 0) return;
     self = new_thread();
     self->handle = pthread_self();
     find_stack(self);
@@ -156,8 +145,7 @@ void run_thread_destructors() {
     for (int round = 0; round < 4; ++round) // PTHREAD_DESTRUCTOR_ITERATIONS
         for (u32 i = 0; i < key_count; ++i) {
             void* value = pthread_getspecific(keys[i].key);
-            if (value == nullptr || keys[i].destroy == nullptr)
-                continue;
+            if (value == nullptr || keys[i].destroy == nullptr) continue;
             pthread_setspecific(keys[i].key, nullptr);
             keys[i].destroy(value);
         }
@@ -169,8 +157,7 @@ HEDDLE_HOOK int pthread_create(pthread_t* into,
                                const pthread_attr_t* attributes,
                                void* (*start)(void*),
                                void* argument) {
-    if (!has_turn())
-        return real().create(into, attributes, start, argument);
+    if (!has_turn()) return real().create(into, attributes, start, argument);
     point(op::create, 0, PC, true);
     thread* me = self;
     thread* t = new_thread();
@@ -189,8 +176,7 @@ HEDDLE_HOOK int pthread_create(pthread_t* into,
         return error;
     }
     int state = PTHREAD_CREATE_JOINABLE;
-    if (attributes != nullptr)
-        pthread_attr_getdetachstate(attributes, &state);
+    if (attributes != nullptr) pthread_attr_getdetachstate(attributes, &state);
     t->detached = state == PTHREAD_CREATE_DETACHED;
     *into = t->handle;
     record(op::create, 0, PC, t->id);
@@ -199,35 +185,29 @@ HEDDLE_HOOK int pthread_create(pthread_t* into,
 }
 
 HEDDLE_HOOK int pthread_join(pthread_t handle, void** result) {
-    if (!has_turn())
-        return real().join(handle, result);
+    if (!has_turn()) return real().join(handle, result);
     return join_thread(handle, result, never, PC);
 }
 HEDDLE_HOOK int pthread_tryjoin_np(pthread_t handle, void** result) {
     const thread* t = has_turn() ? thread_of(handle) : nullptr;
-    if (t == nullptr)
-        return ESRCH;
+    if (t == nullptr) return ESRCH;
     point(op::join, address_of(t), PC, false);
     return t->state == thread::finished ? join_thread(handle, result, never, PC) : EBUSY;
 }
 HEDDLE_HOOK int pthread_timedjoin_np(pthread_t handle, void** result, const timespec* until) {
-    if (!has_turn())
-        return real().join(handle, result);
+    if (!has_turn()) return real().join(handle, result);
     return join_thread(handle, result, deadline_of(CLOCK_REALTIME, until), PC);
 }
 HEDDLE_HOOK int
 pthread_clockjoin_np(pthread_t handle, void** result, clockid_t clock, const timespec* until) {
-    if (!has_turn())
-        return real().join(handle, result);
+    if (!has_turn()) return real().join(handle, result);
     return join_thread(handle, result, deadline_of(clock, until), PC);
 }
 HEDDLE_HOOK int pthread_detach(pthread_t handle) {
     thread* t = has_turn() ? thread_of(handle) : nullptr;
-    if (t == nullptr)
-        return real().detach(handle);
+    if (t == nullptr) return real().detach(handle);
     point(op::detach, address_of(t), PC, true);
-    if (t->detached)
-        return EINVAL;
+    if (t->detached) return EINVAL;
     t->detached = true;
     record(op::detach, 0, PC, t->id);
     return real().detach(handle);
@@ -250,23 +230,19 @@ HEDDLE_HOOK int pthread_cancel(pthread_t) {
 }
 
 HEDDLE_HOOK int pthread_key_create(pthread_key_t* key, void (*destroy)(void*)) {
-    if (!g.controlled || key_count == max_keys)
-        return real().key_create(key, destroy);
+    if (!g.controlled || key_count == max_keys) return real().key_create(key, destroy);
     const int error = real().key_create(key, nullptr);
-    if (error == 0)
-        keys[key_count++] = {*key, destroy};
+    if (error == 0) keys[key_count++] = {*key, destroy};
     return error;
 }
 HEDDLE_HOOK int pthread_key_delete(pthread_key_t key) {
     for (u32 i = 0; i < key_count; ++i)
-        if (keys[i].key == key)
-            keys[i].destroy = nullptr;
+        if (keys[i].key == key) keys[i].destroy = nullptr;
     return 0; // the number is not used again: a run creates few
 }
 
 HEDDLE_HOOK int __cxa_thread_atexit_impl(void (*run)(void*), void* object, void* module) {
-    if (!has_turn() || self->id == 0)
-        return real().cxa_thread_atexit(run, object, module);
+    if (!has_turn() || self->id == 0) return real().cxa_thread_atexit(run, object, module);
     auto* f = arena_new<exit_function>();
     *f = {run, object, self->at_exit};
     self->at_exit = f;

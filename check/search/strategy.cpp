@@ -19,12 +19,9 @@ u64 random_source::next() {
 }
 
 strategy_kind strategy_of(strategy_kind asked, u64 seed, u64 number) {
-    if (number == 1)
-        return strategy_kind::in_order;
-    if (number == 2)
-        return strategy_kind::reversed;
-    if (asked != strategy_kind::mix)
-        return asked;
+    if (number == 1) return strategy_kind::in_order;
+    if (number == 2) return strategy_kind::reversed;
+    if (asked != strategy_kind::mix) return asked;
     constexpr strategy_kind arms[] = {strategy_kind::random_walk,
                                       strategy_kind::pct,
                                       strategy_kind::pos,
@@ -36,22 +33,14 @@ strategy_kind strategy_of(strategy_kind asked, u64 seed, u64 number) {
 
 const char* name_of(strategy_kind kind) {
     switch (kind) {
-    case strategy_kind::in_order:
-        return "in-order";
-    case strategy_kind::reversed:
-        return "reversed";
-    case strategy_kind::random_walk:
-        return "random-walk";
-    case strategy_kind::pct:
-        return "pct";
-    case strategy_kind::pos:
-        return "pos";
-    case strategy_kind::hold:
-        return "hold";
-    case strategy_kind::mix:
-        return "mix";
-    case strategy_kind::count:
-        break;
+    case strategy_kind::in_order: return "in-order";
+    case strategy_kind::reversed: return "reversed";
+    case strategy_kind::random_walk: return "random-walk";
+    case strategy_kind::pct: return "pct";
+    case strategy_kind::pos: return "pos";
+    case strategy_kind::hold: return "hold";
+    case strategy_kind::mix: return "mix";
+    case strategy_kind::count: break;
     }
     return "unknown";
 }
@@ -59,8 +48,7 @@ const char* name_of(strategy_kind kind) {
 void strategy::begin(strategy_kind kind, u64 seed, u64 number, u64 points) {
     kind_ = strategy_of(kind, seed, number);
     random_ = random_source(seed * 0x2545f4914f6cdd1d + number);
-    if (kind_ == strategy_kind::in_order || kind_ == strategy_kind::reversed)
-        return;
+    if (kind_ == strategy_kind::in_order || kind_ == strategy_kind::reversed) return;
     every_access_ = random_.one_in(5);
     early_timeouts_ = random_.one_in(4);
     main_last_ = !random_.one_in(8);
@@ -69,21 +57,16 @@ void strategy::begin(strategy_kind kind, u64 seed, u64 number, u64 points) {
         preset_ = 2 + random_.below(4);
         change_points_ = preset_ - 1;
         const u32 range = points < 2 ? 2 : points > 1u << 30 ? 1u << 30 : static_cast<u32>(points);
-        for (u32 i = 0; i < change_points_; ++i)
-            change_at_[i] = 1 + random_.below(range);
+        for (u32 i = 0; i < change_points_; ++i) change_at_[i] = 1 + random_.below(range);
     }
-    if (kind_ == strategy_kind::random_walk)
-        preset_ = random_.one_in(3) ? 8 : 1;
-    if (kind_ == strategy_kind::hold)
-        preset_ = 1 + random_.below(3);
+    if (kind_ == strategy_kind::random_walk) preset_ = random_.one_in(3) ? 8 : 1;
+    if (kind_ == strategy_kind::hold) preset_ = 1 + random_.below(3);
     lowest_ = high - 1;
 }
 
 u32 strategy::choose_waiter(u32 n) {
-    if (kind_ == strategy_kind::in_order || n < 2)
-        return 0;
-    if (kind_ == strategy_kind::reversed)
-        return n - 1;
+    if (kind_ == strategy_kind::in_order || n < 2) return 0;
+    if (kind_ == strategy_kind::reversed) return n - 1;
     return random_.below(n);
 }
 
@@ -97,8 +80,7 @@ bool strategy::gives_way(const situation& now) const {
 u32 strategy::filter(const situation& now, u32* allowed) {
     u32 others = 0;
     for (u32 i = 0; i < now.count; ++i)
-        if (!now.list[i].early && !now.list[i].main_end)
-            ++others;
+        if (!now.list[i].early && !now.list[i].main_end) ++others;
     const bool keep_main = main_last_ && others > 0 && main_waits_ < main_patience;
     u32 n = 0;
     bool held_main = false;
@@ -108,51 +90,39 @@ u32 strategy::filter(const situation& now, u32* allowed) {
             held_main = true;
             continue;
         }
-        if (i == now.current && gives_way(now) && others > 1)
-            continue;
+        if (i == now.current && gives_way(now) && others > 1) continue;
         // A sleeper may wake early in every random run; the engine shows timed waits as early
         // candidates only where early_timeouts() allows it.
-        if (c.early && !random_.one_in(4))
-            continue;
+        if (c.early && !random_.one_in(4)) continue;
         allowed[n++] = i;
     }
-    if (held_main)
-        ++main_waits_;
-    if (n == 0)
-        allowed[n++] = now.default_choice;
+    if (held_main) ++main_waits_;
+    if (n == 0) allowed[n++] = now.default_choice;
     return n;
 }
 
 u32 strategy::choose(const situation& now) {
-    if (kind_ == strategy_kind::in_order)
-        return now.default_choice;
+    if (kind_ == strategy_kind::in_order) return now.default_choice;
     u32 allowed[max_threads];
     if (kind_ == strategy_kind::reversed) {
         u32 n = 0;
         for (u32 i = 0; i < now.count; ++i)
-            if (!now.list[i].early)
-                allowed[n++] = i;
+            if (!now.list[i].early) allowed[n++] = i;
         return reversed(now, allowed, n);
     }
     const u32 n = filter(now, allowed);
     switch (kind_) {
-    case strategy_kind::pct:
-        return pct(now, allowed, n);
-    case strategy_kind::pos:
-        return pos(now, allowed, n);
-    case strategy_kind::hold:
-        return hold(now, allowed, n);
-    default:
-        return random_walk(now, allowed, n);
+    case strategy_kind::pct: return pct(now, allowed, n);
+    case strategy_kind::pos: return pos(now, allowed, n);
+    case strategy_kind::hold: return hold(now, allowed, n);
+    default: return random_walk(now, allowed, n);
     }
 }
 
 u32 strategy::reversed(const situation& now, const u32* allowed, u32 n) const {
-    if (now.current < now.count && !now.yielding)
-        return now.current;
+    if (now.current < now.count && !now.yielding) return now.current;
     for (u32 i = n; i > 0; --i)
-        if (allowed[i - 1] < now.current)
-            return allowed[i - 1];
+        if (allowed[i - 1] < now.current) return allowed[i - 1];
     return n == 0 ? now.default_choice : allowed[n - 1];
 }
 
@@ -169,18 +139,14 @@ u32 strategy::pct(const situation& now, const u32* allowed, u32 n) {
     if (now.current < now.count) {
         const u32 thread = now.list[now.current].thread;
         for (u32 i = 0; i < change_points_; ++i)
-            if (change_at_[i] == now.point)
-                priority_[thread] = lowest_--;
-        if (gives_way(now))
-            priority_[thread] = lowest_--;
+            if (change_at_[i] == now.point) priority_[thread] = lowest_--;
+        if (gives_way(now)) priority_[thread] = lowest_--;
     }
     u32 best = allowed[0];
     for (u32 i = 0; i < n; ++i) {
         const u32 thread = now.list[allowed[i]].thread;
-        if (priority_[thread] == 0)
-            priority_[thread] = high + (random_.next() >> 3);
-        if (priority_[thread] > priority_[now.list[best].thread])
-            best = allowed[i];
+        if (priority_[thread] == 0) priority_[thread] = high + (random_.next() >> 3);
+        if (priority_[thread] > priority_[now.list[best].thread]) best = allowed[i];
     }
     return best;
 }
@@ -194,8 +160,7 @@ u32 strategy::pos(const situation& now, const u32* allowed, u32 n) {
             serial_[c.thread] = c.serial;
             priority_[c.thread] = 1 + (random_.next() >> 2);
         }
-        if (priority_[c.thread] > priority_[now.list[best].thread])
-            best = allowed[i];
+        if (priority_[c.thread] > priority_[now.list[best].thread]) best = allowed[i];
     }
     const candidate& chosen = now.list[best];
     priority_[chosen.thread] = 0;
@@ -217,17 +182,13 @@ u32 strategy::hold(const situation& now, const u32* allowed, u32 n) {
     bool may_stay = false;
     for (u32 i = 0; i < n; ++i) {
         bool held = false;
-        for (u32 h = 0; h < held_count_; ++h)
-            held |= now.list[allowed[i]].location == held_[h];
-        if (held)
-            continue;
+        for (u32 h = 0; h < held_count_; ++h) held |= now.list[allowed[i]].location == held_[h];
+        if (held) continue;
         passing[free++] = allowed[i];
         may_stay |= allowed[i] == now.current;
     }
-    if (free == 0)
-        return allowed[random_.below(n)];
-    if (may_stay && !gives_way(now) && !random_.one_in(4))
-        return now.current;
+    if (free == 0) return allowed[random_.below(n)];
+    if (may_stay && !gives_way(now) && !random_.one_in(4)) return now.current;
     return passing[random_.below(free)];
 }
 

@@ -17,7 +17,17 @@ import tempfile
 
 def build(source, compiler, folder):
     program = folder / (source.parent.name + "-" + source.stem.replace(".", "-"))
-    command = [compiler, "-std=c++20", "-g", "-O1", "-fsanitize=thread", "-Wno-tsan", str(source), "-o", str(program)]
+    command = [
+        compiler,
+        "-std=c++20",
+        "-g",
+        "-O1",
+        "-fsanitize=thread",
+        "-Wno-tsan",
+        str(source),
+        "-o",
+        str(program),
+    ]
     if "clang" in compiler:
         command = [c for c in command if c != "-Wno-tsan"] + ["-shared-libsan"]
         # clang leaves out the read of x += 1, which is where an update gets lost.
@@ -34,20 +44,47 @@ def check(source, options, folder):
     schedules = options.schedules
     if "counting_semaphore" in source.name:
         schedules = max(schedules, 10000)
-    run = subprocess.run([options.heddle, "check", "--schedules", str(schedules), "--json", str(report),
-                          "--out", str(out), "--", str(program)], capture_output=True, text=True)
+    run = subprocess.run(
+        [
+            options.heddle,
+            "check",
+            "--schedules",
+            str(schedules),
+            "--json",
+            str(report),
+            "--out",
+            str(out),
+            "--",
+            str(program),
+        ],
+        capture_output=True,
+        text=True,
+    )
     findings = json.loads(report.read_text())["findings"] if report.exists() else []
     kinds = {f["kind"] for f in findings}
     if source.parent.name == "safe":
         alarm = kinds or run.returncode != 0
-        return "false alarm" if alarm else "", f"{source.name}: exit {run.returncode}\n{run.stdout}{run.stderr}"
+        return (
+            "false alarm" if alarm else "",
+            f"{source.name}: exit {run.returncode}\n{run.stdout}{run.stderr}",
+        )
     wanted = source.name.split(".")[1]
     if wanted not in kinds:
-        return "miss", f"{source.name}: wants {wanted}, got {sorted(kinds)} (exit {run.returncode})\n{run.stderr}"
+        return (
+            "miss",
+            f"{source.name}: wants {wanted}, got {sorted(kinds)} "
+            f"(exit {run.returncode})\n{run.stderr}",
+        )
     for f in findings:
-        again = subprocess.run([options.heddle, "replay", f["path"]], capture_output=True, text=True)
+        again = subprocess.run(
+            [options.heddle, "replay", f["path"]], capture_output=True, text=True
+        )
         if again.returncode != 1:
-            return "no replay", f"{source.name}: {f['path']}: exit {again.returncode}\n{again.stdout}{again.stderr}"
+            return (
+                "no replay",
+                f"{source.name}: {f['path']}: exit {again.returncode}\n"
+                f"{again.stdout}{again.stderr}",
+            )
     return "", ""
 
 
@@ -60,16 +97,24 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     here = pathlib.Path(__file__).parent
-    sources = [s for s in sorted(here.glob("racy/*.cpp")) + sorted(here.glob("safe/*.cpp")) if options.only in s.name]
+    sources = [
+        s
+        for s in sorted(here.glob("racy/*.cpp")) + sorted(here.glob("safe/*.cpp"))
+        if options.only in s.name
+    ]
     counts = {"miss": 0, "false alarm": 0, "no replay": 0}
-    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(
+        options.jobs
+    ) as pool:
         for bad, text in pool.map(lambda s: check(s, options, pathlib.Path(folder)), sources):
             if bad:
                 counts[bad] += 1
                 print(f"{bad}: {text}")
     racy = sum(s.parent.name == "racy" for s in sources)
-    print(f"{racy} racy programs: {counts['miss']} misses; {len(sources) - racy} safe programs: "
-          f"{counts['false alarm']} false alarms; findings that do not replay: {counts['no replay']}")
+    print(
+        f"{racy} racy programs: {counts['miss']} misses; {len(sources) - racy} safe programs: "
+        f"{counts['false alarm']} false alarms; findings that do not replay: {counts['no replay']}"
+    )
     return 1 if any(counts.values()) else 0
 
 

@@ -34,8 +34,7 @@ TEST(Strategy, ChoosesOnlyWhatItWasOffered) {
     for (const auto kind :
          {strategy_kind::random_walk, strategy_kind::pct, strategy_kind::pos, strategy_kind::hold})
         for (u64 seed = 1; seed < 50; ++seed)
-            for (const u32 c : choices_of(kind, seed, 50))
-                ASSERT_LT(c, 3u) << name_of(kind);
+            for (const u32 c : choices_of(kind, seed, 50)) ASSERT_LT(c, 3u) << name_of(kind);
 }
 
 TEST(Strategy, LetsEveryThreadRunUnderARandomWalk) {
@@ -45,8 +44,7 @@ TEST(Strategy, LetsEveryThreadRunUnderARandomWalk) {
 }
 
 TEST(Strategy, FollowsTheDefaultInOrder) {
-    for (const u32 c : choices_of(strategy_kind::in_order, 1, 20))
-        EXPECT_EQ(c, 0u);
+    for (const u32 c : choices_of(strategy_kind::in_order, 1, 20)) EXPECT_EQ(c, 0u);
 }
 
 TEST(Strategy, GivesWayWhenTheCurrentThreadSpins) {
@@ -70,8 +68,7 @@ TEST(Strategy, StartsEveryMixWithTheTwoSchedulesWithoutPreemption) {
 
 TEST(Minimise, LeavesOnlyTheChoicesThatMatter) {
     std::vector<choice> all;
-    for (u64 step = 1; step <= 40; ++step)
-        all.push_back({step, choice::thread, 1});
+    for (u64 step = 1; step <= 40; ++step) all.push_back({step, choice::thread, 1});
     const trial fails = [](std::vector<choice>& c) {
         const auto has = [&](u64 step) {
             return std::any_of(c.begin(), c.end(), [&](const choice& x) { return x.step == step; });

@@ -3,7 +3,9 @@
 #include <thread>
 std::atomic<bool> configured{false};
 int main() {
-    std::thread worker([] { if (!configured) std::abort(); });
+    std::thread worker([] {
+        if (!configured) std::abort();
+    });
     configured = true;
     worker.join();
 }

@@ -1,9 +1,18 @@
 #include <cassert>
 #include <mutex>
 #include <thread>
-struct account { std::mutex m; int money = 100; } a, b;
-int read(account& x) { std::lock_guard l(x.m); return x.money; }
-void write(account& x, int v) { std::lock_guard l(x.m); x.money = v; }
+struct account {
+    std::mutex m;
+    int money = 100;
+} a, b;
+int read(account& x) {
+    std::lock_guard l(x.m);
+    return x.money;
+}
+void write(account& x, int v) {
+    std::lock_guard l(x.m);
+    x.money = v;
+}
 void transfer(account& from, account& to, int sum) {
     write(from, read(from) - sum);
     write(to, read(to) + sum);

@@ -4,7 +4,9 @@
 #include <thread>
 std::atomic<int> pending{1};
 std::atomic<bool> stopping{false}, stopped{false};
-void leave() { if (--pending == 0) stopped = true; }
+void leave() {
+    if (--pending == 0) stopped = true;
+}
 int main() {
     std::thread worker([] {
         if (stopping) return;

@@ -8,7 +8,10 @@ std::mutex m;
 std::condition_variable cv;
 std::atomic<bool> ready{false};
 int main() {
-    std::thread waiter([] { std::unique_lock l(m); while (!ready) cv.wait(l); });
+    std::thread waiter([] {
+        std::unique_lock l(m);
+        while (!ready) cv.wait(l);
+    });
     ready = true;
     cv.notify_one();
     waiter.join();

@@ -8,11 +8,17 @@ bool ready = false;
 int main() {
     std::thread waiter([] {
         bool go;
-        { std::lock_guard l(m); go = ready; }
+        {
+            std::lock_guard l(m);
+            go = ready;
+        }
         std::unique_lock l(m);
         if (!go) cv.wait(l);
     });
-    { std::lock_guard l(m); ready = true; }
+    {
+        std::lock_guard l(m);
+        ready = true;
+    }
     cv.notify_one();
     waiter.join();
 }

@@ -1,5 +1,6 @@
 // A reader that waits to become the writer waits for itself; two of them for each other.
 #include <pthread.h>
+
 #include <thread>
 pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 void upgrade() {

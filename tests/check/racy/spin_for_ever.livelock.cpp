@@ -14,8 +14,12 @@ int main() {
     b.join();
     if (!early) {
         std::atomic<bool> seen{false};
-        std::thread c([&] { if (turn == 7) turn = 8; });
-        std::thread d([&] { if (turn == 7) turn = 9; });
+        std::thread c([&] {
+            if (turn == 7) turn = 8;
+        });
+        std::thread d([&] {
+            if (turn == 7) turn = 9;
+        });
         while (turn == 7) std::this_thread::yield();
         c.join();
         d.join();

@@ -1,7 +1,9 @@
 #include <thread>
 bool stop = false;
 int main() {
-    std::thread worker([] { for (int i = 0; i < 100 && !stop; ++i) std::this_thread::yield(); });
+    std::thread worker([] {
+        for (int i = 0; i < 100 && !stop; ++i) std::this_thread::yield();
+    });
     stop = true;
     worker.join();
 }

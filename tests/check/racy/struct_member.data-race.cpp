@@ -1,5 +1,8 @@
 #include <thread>
-struct account { long id; long balance; } savings{1, 100};
+struct account {
+    long id;
+    long balance;
+} savings{1, 100};
 int main() {
     std::thread a([] { savings.balance -= 10; });
     std::thread b([] { savings.balance += 10; });

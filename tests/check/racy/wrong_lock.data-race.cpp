@@ -4,8 +4,14 @@
 std::mutex one, two;
 int shared = 0;
 int main() {
-    std::thread a([] { std::lock_guard l(one); ++shared; });
-    std::thread b([] { std::lock_guard l(two); ++shared; });
+    std::thread a([] {
+        std::lock_guard l(one);
+        ++shared;
+    });
+    std::thread b([] {
+        std::lock_guard l(two);
+        ++shared;
+    });
     a.join();
     b.join();
 }

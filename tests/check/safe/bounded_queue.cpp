@@ -23,7 +23,9 @@ struct queue {
     }
 } q;
 int main() {
-    std::thread producer([] { for (int i = 1; i <= 4; ++i) q.put(i); });
+    std::thread producer([] {
+        for (int i = 1; i <= 4; ++i) q.put(i);
+    });
     int sum = 0;
     for (int i = 0; i < 4; ++i) sum += q.get();
     producer.join();

@@ -4,7 +4,10 @@
 std::once_flag flag;
 int made = 0;
 int main() {
-    auto use = [] { std::call_once(flag, [] { ++made; }); assert(made == 1); };
+    auto use = [] {
+        std::call_once(flag, [] { ++made; });
+        assert(made == 1);
+    };
     std::thread a(use), b(use), c(use);
     a.join();
     b.join();

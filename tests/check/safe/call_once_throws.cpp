@@ -6,7 +6,9 @@ std::once_flag flag;
 int tries = 0;
 void use() {
     try {
-        std::call_once(flag, [] { if (++tries == 1) throw std::runtime_error("first"); });
+        std::call_once(flag, [] {
+            if (++tries == 1) throw std::runtime_error("first");
+        });
     } catch (const std::runtime_error&) {
     }
 }

@@ -14,7 +14,10 @@ int main() {
         }
     });
     for (int i = 0; i < 2; ++i) {
-        { std::lock_guard l(m); ++items; }
+        {
+            std::lock_guard l(m);
+            ++items;
+        }
         cv.notify_one();
     }
     consumer.join();

@@ -23,7 +23,10 @@ thread_local int mine = 0;
 int main() {
     std::jthread first([](std::stop_token stop) {
         begun.count_down();
-        std::call_once(once, [] { std::unique_lock l(guard); text = "made once, long enough for the heap"; });
+        std::call_once(once, [] {
+            std::unique_lock l(guard);
+            text = "made once, long enough for the heap";
+        });
         ++mine;
         meet.arrive_and_wait();
         phase = 1;
@@ -41,7 +44,10 @@ int main() {
     });
     begun.wait();
     phase.wait(0);
-    auto good = std::async(std::launch::async, [] { std::shared_lock l(guard); return text.size(); });
+    auto good = std::async(std::launch::async, [] {
+        std::shared_lock l(guard);
+        return text.size();
+    });
     auto bad = std::async(std::launch::async, []() -> int { throw std::runtime_error("told"); });
     assert(good.get() > 10);
     try {

@@ -5,7 +5,9 @@
 #include <thread>
 std::mutex m;
 std::exception_ptr caught;
-struct problem { std::string text; };
+struct problem {
+    std::string text;
+};
 int main() {
     std::thread a([] {
         try {

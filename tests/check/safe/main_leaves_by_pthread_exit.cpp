@@ -1,4 +1,5 @@
 #include <pthread.h>
+
 #include <thread>
 int main() {
     std::thread([] { std::this_thread::yield(); }).detach();

@@ -8,19 +8,28 @@
 #include <vector>
 class pool {
 public:
-    explicit pool(int n) { for (int i = 0; i < n; ++i) workers_.emplace_back([this] { run(); }); }
+    explicit pool(int n) {
+        for (int i = 0; i < n; ++i) workers_.emplace_back([this] { run(); });
+    }
     ~pool() {
-        { std::lock_guard l(m_); closed_ = true; }
+        {
+            std::lock_guard l(m_);
+            closed_ = true;
+        }
         cv_.notify_all();
         for (auto& w : workers_) w.join();
     }
     std::future<int> submit(std::function<int()> f) {
         std::packaged_task<int()> task(std::move(f));
         auto result = task.get_future();
-        { std::lock_guard l(m_); tasks_.push_back(std::move(task)); }
+        {
+            std::lock_guard l(m_);
+            tasks_.push_back(std::move(task));
+        }
         cv_.notify_one();
         return result;
     }
+
 private:
     void run() {
         for (;;) {

@@ -1,5 +1,6 @@
-#include <cassert>
 #include <pthread.h>
+
+#include <cassert>
 #include <thread>
 pthread_barrier_t b;
 int cells[2];

@@ -1,5 +1,6 @@
-#include <cassert>
 #include <pthread.h>
+
+#include <cassert>
 static int value = 0;
 static void* work(void* p) {
     value = *static_cast<int*>(p);

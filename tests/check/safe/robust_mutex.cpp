@@ -1,6 +1,7 @@
+#include <pthread.h>
+
 #include <cassert>
 #include <cerrno>
-#include <pthread.h>
 #include <thread>
 static pthread_mutex_t m;
 int main() {

@@ -13,7 +13,8 @@ int main() {
     std::thread reader([] {
         for (;;) {
             const unsigned before = version.load(std::memory_order_acquire);
-            const int l = left.load(std::memory_order_relaxed), r = right.load(std::memory_order_relaxed);
+            const int l = left.load(std::memory_order_relaxed),
+                      r = right.load(std::memory_order_relaxed);
             std::atomic_thread_fence(std::memory_order_acquire);
             if (before % 2 == 0 && version.load(std::memory_order_relaxed) == before) {
                 assert(l == r);

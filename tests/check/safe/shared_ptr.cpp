@@ -1,7 +1,9 @@
 #include <cassert>
 #include <memory>
 #include <thread>
-struct data { int value = 7; };
+struct data {
+    int value = 7;
+};
 int main() {
     auto p = std::make_shared<data>();
     std::thread a([p] { assert(p->value == 7); });

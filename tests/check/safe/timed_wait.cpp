@@ -7,7 +7,11 @@ std::mutex m;
 std::condition_variable cv;
 bool ready = false;
 int main() {
-    std::thread a([] { std::lock_guard l(m); ready = true; cv.notify_all(); });
+    std::thread a([] {
+        std::lock_guard l(m);
+        ready = true;
+        cv.notify_all();
+    });
     {
         std::unique_lock l(m);
         while (!ready) cv.wait_for(l, std::chrono::milliseconds(10));
