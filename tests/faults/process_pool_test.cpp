@@ -1,10 +1,10 @@
 /// What a process pool makes of calls, and of workers that throw, crash, hang or vanish.
-#include "support/child.hpp"
 #include "support/ledger.hpp"
 
 #include <heddle/process_pool.hpp>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
@@ -388,29 +388,32 @@ TEST(ProcessPool, LeavesNoDescriptorAndNoZombie) {
     EXPECT_EQ(errno, ECHILD);
 }
 
+/// Runs in a worker: has a busy worker of its own, tells its id through `pipe`, and dies.
+void fall_with_a_pool(const std::string& pipe) {
+    process_pool inner(1);
+    const int id = inner.submit(own_id).result();
+    const future<void> busy = inner.submit(wait_for_ever);
+    while (!busy.running()) sched_yield();
+    const int out = open(pipe.c_str(), O_WRONLY);
+    if (write(out, &id, sizeof id) != static_cast<ssize_t>(sizeof id)) _exit(1);
+    raise(SIGKILL);
+}
+
 TEST(ProcessPool, WorkersDieWithTheirParent) {
-    int pipe_ends[2];
-    ASSERT_EQ(pipe(pipe_ends), 0);
-    const int status = heddle::test::in_child([&] {
-        auto* pool = new process_pool(1);
-        const int idle_or_busy = pool->submit(own_id).result();
-        const auto busy = pool->submit(wait_for_ever);
-        while (!busy.running()) sched_yield();
-        if (write(pipe_ends[1], &idle_or_busy, sizeof idle_or_busy) < 0) return 1;
-        raise(SIGKILL);
-        return 2;
-    });
-    EXPECT_TRUE(WIFSIGNALED(status));
+    int ends[2];
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    const std::string path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(ends[1]);
+    process_pool outer(1);
+    EXPECT_THROW(outer.submit(fall_with_a_pool, path).result(), broken_process_pool_error);
+    close(ends[1]);
     int worker = 0;
-    ASSERT_EQ(read(pipe_ends[0], &worker, sizeof worker), static_cast<ssize_t>(sizeof worker));
+    ASSERT_EQ(read(ends[0], &worker, sizeof worker), static_cast<ssize_t>(sizeof worker));
+    close(ends[0]);
     const auto pidfd = static_cast<int>(syscall(SYS_pidfd_open, worker, 0));
-    if (pidfd >= 0) { // still there: it has two seconds
-        pollfd gone{pidfd, POLLIN, 0};
-        EXPECT_EQ(poll(&gone, 1, 2000), 1);
-        close(pidfd);
-    }
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
+    if (pidfd < 0) return; // gone already
+    pollfd gone{pidfd, POLLIN, 0};
+    EXPECT_EQ(poll(&gone, 1, 2000), 1);
+    close(pidfd);
 }
 
 } // namespace
