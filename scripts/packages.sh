@@ -23,6 +23,7 @@ header_present() {
     libgtest-dev) header=gtest/gtest.h ;;
     libbenchmark-dev) header=benchmark/benchmark.h ;;
     libtbb-dev) header=tbb/version.h ;;
+    libcereal-dev) header=cereal/cereal.hpp ;;
     libasio-dev) header=asio.hpp ;;
     libconcurrentqueue-dev) header=concurrentqueue/concurrentqueue.h ;;
     *) return 1 ;;

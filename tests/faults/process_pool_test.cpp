@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ int own_id() {
 }
 void die_of(int signal) {
     std::signal(signal, SIG_DFL); // a sanitizer may have its own handler
+    prctl(PR_SET_DUMPABLE, 0); // no core file: a sanitizer's would be huge
     raise(signal);
 }
 void wait_for_ever() {
