@@ -23,6 +23,7 @@ header_present() {
     libgtest-dev) header=gtest/gtest.h ;;
     libbenchmark-dev) header=benchmark/benchmark.h ;;
     libtbb-dev) header=tbb/version.h ;;
+    libcereal-dev) header=cereal/cereal.hpp ;;
     libasio-dev) header=asio.hpp ;;
     libcli11-dev) header=CLI/CLI.hpp ;;
     libfmt-dev) header=fmt/core.h ;;

@@ -14,6 +14,9 @@
 #include <heddle/map.hpp>
 #include <heddle/outcome.hpp>
 #include <heddle/print.hpp>
+#if __has_include(<cereal/cereal.hpp>) // what crosses to another process is encoded by cereal
+#include <heddle/process_pool.hpp>
+#endif
 #include <heddle/progress.hpp>
 #include <heddle/promise.hpp>
 #include <heddle/queue.hpp>

@@ -6,6 +6,9 @@
 
 #include "support/ledger.hpp"
 
+#if __has_include(<cereal/cereal.hpp>)
+#include <heddle/process_pool.hpp>
+#endif
 #include <heddle/thread_pool.hpp>
 
 #include <gtest/gtest.h>
@@ -48,7 +51,22 @@ using runs_here_when_full = bounded<on_full::run_here, 1, 64>;
 
 using in_process_executors = testing::
     Types<one_worker, four_workers, blocks_when_full, rejects_when_full, runs_here_when_full>;
+
+#if __has_include(<cereal/cereal.hpp>)
+struct two_processes {
+    using executor = process_pool;
+    static constexpr int workers = 2;
+    static std::unique_ptr<executor> make() { return std::make_unique<executor>(2); }
+};
+using all_executors = testing::Types<one_worker,
+                                     four_workers,
+                                     blocks_when_full,
+                                     rejects_when_full,
+                                     runs_here_when_full,
+                                     two_processes>;
+#else
 using all_executors = in_process_executors;
+#endif
 
 /// An executor of the kind under test, and the ledger of what was submitted to it.
 template <class Kind>

@@ -51,7 +51,7 @@ private:
 
 template <class Kind>
 class Map : public heddle::test::executor_test<Kind> {};
-TYPED_TEST_SUITE(Map, heddle::test::all_executors);
+TYPED_TEST_SUITE(Map, heddle::test::in_process_executors);
 
 TYPED_TEST(Map, GivesResultsInInputOrder) {
     const auto inputs = first_integers(1000);

@@ -98,7 +98,13 @@ TYPED_TEST(Submit, AfterShutdownIsRefused) {
                  heddle::shutdown_error);
 }
 
-TYPED_TEST(Submit, ThenGivesAFutureOfWhatTheNextGives) {
+// --- what needs the memory of the test ----------------------------------------------------------
+
+template <class Kind>
+class SubmitInProcess : public heddle::test::executor_test<Kind> {};
+TYPED_TEST_SUITE(SubmitInProcess, heddle::test::in_process_executors);
+
+TYPED_TEST(SubmitInProcess, ThenGivesAFutureOfWhatTheNextGives) {
     future<int> f = this->submit(add, 1, 2);
     future<int> next =
         this->book().track(f.then([](future<int> done) { return done.result() * 10; }));
@@ -111,19 +117,13 @@ TYPED_TEST(Submit, ThenGivesAFutureOfWhatTheNextGives) {
         this->book().track(failing.then([](future<int> d) { return d.result(); })).result(), int);
 }
 
-TYPED_TEST(Submit, AnEmptyCallableIsRefused) {
+TYPED_TEST(SubmitInProcess, AnEmptyCallableIsRefused) {
     EXPECT_THROW((void)this->pool().submit(static_cast<int (*)()>(nullptr)), std::invalid_argument);
     EXPECT_THROW((void)this->pool().submit(std::function<int()>()), std::invalid_argument);
     EXPECT_THROW(this->pool().post(static_cast<void (*)()>(nullptr)), std::invalid_argument);
     EXPECT_THROW((void)this->pool().map(std::function<int(int)>(), std::vector{1}),
                  std::invalid_argument);
 }
-
-// --- what needs the memory of the test ----------------------------------------------------------
-
-template <class Kind>
-class SubmitInProcess : public heddle::test::executor_test<Kind> {};
-TYPED_TEST_SUITE(SubmitInProcess, heddle::test::in_process_executors);
 
 TYPED_TEST(SubmitInProcess, FreezesItsArguments) {
     std::string text = "before";

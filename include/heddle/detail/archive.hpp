@@ -1,0 +1,105 @@
+/// How values become bytes and back: cereal's rules, into our own buffers.
+#pragma once
+
+#include <heddle/detail/wire.hpp>
+
+#include <type_traits>
+
+#if !__has_include(<cereal/cereal.hpp>)
+#error "heddle: processes need cereal, which is not found (Debian: libcereal-dev)"
+#endif
+#include <cereal/cereal.hpp>
+#include <cereal/types/array.hpp>
+#include <cereal/types/chrono.hpp>
+#include <cereal/types/complex.hpp>
+#include <cereal/types/deque.hpp>
+#include <cereal/types/list.hpp>
+#include <cereal/types/map.hpp>
+#include <cereal/types/memory.hpp>
+#include <cereal/types/optional.hpp>
+#include <cereal/types/set.hpp>
+#include <cereal/types/string.hpp>
+#include <cereal/types/tuple.hpp>
+#include <cereal/types/unordered_map.hpp>
+#include <cereal/types/unordered_set.hpp>
+#include <cereal/types/utility.hpp>
+#include <cereal/types/variant.hpp>
+#include <cereal/types/vector.hpp>
+
+namespace heddle::detail {
+
+/// Writes into a message.
+class out_archive : public cereal::OutputArchive<out_archive, cereal::AllowEmptyClassElision> {
+public:
+    explicit out_archive(message& to) : OutputArchive(this), to_(to) {}
+    void bytes(const void* data, std::size_t count) { to_.append(data, count); }
+    std::uint32_t attach(shared_descriptor fd) { return to_.attach(std::move(fd)); }
+
+private:
+    message& to_;
+};
+
+/// Reads from a frame that has arrived.
+class in_archive : public cereal::InputArchive<in_archive, cereal::AllowEmptyClassElision> {
+public:
+    explicit in_archive(reader& from) : InputArchive(this), from_(from) {}
+    void bytes(void* data, std::size_t count) { from_.take(data, count); }
+    shared_descriptor attached(std::uint32_t place) const { return from_.descriptor_at(place); }
+
+private:
+    reader& from_;
+};
+
+#ifdef __SIZEOF_INT128__
+__extension__ typedef __int128 int128;
+__extension__ typedef unsigned __int128 uint128;
+template <class T>
+concept plain_number =
+    std::is_arithmetic_v<T> || std::is_same_v<T, int128> || std::is_same_v<T, uint128>;
+#else
+template <class T>
+concept plain_number = std::is_arithmetic_v<T>;
+#endif
+
+template <plain_number T>
+void CEREAL_SAVE_FUNCTION_NAME(out_archive& to, const T& value) {
+    to.bytes(&value, sizeof value);
+}
+template <plain_number T>
+void CEREAL_LOAD_FUNCTION_NAME(in_archive& from, T& value) {
+    from.bytes(&value, sizeof value);
+}
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(out_archive& to, const cereal::BinaryData<T>& data) {
+    to.bytes(data.data, static_cast<std::size_t>(data.size));
+}
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(in_archive& from, cereal::BinaryData<T>& data) {
+    from.bytes(data.data, static_cast<std::size_t>(data.size));
+}
+template <class T>
+void CEREAL_SERIALIZE_FUNCTION_NAME(out_archive& to, cereal::NameValuePair<T>& pair) {
+    to(pair.value);
+}
+template <class T>
+void CEREAL_SERIALIZE_FUNCTION_NAME(in_archive& from, cereal::NameValuePair<T>& pair) {
+    from(pair.value);
+}
+template <class T>
+void CEREAL_SERIALIZE_FUNCTION_NAME(out_archive& to, cereal::SizeTag<T>& tag) {
+    to(tag.size);
+}
+template <class T>
+void CEREAL_SERIALIZE_FUNCTION_NAME(in_archive& from, cereal::SizeTag<T>& tag) {
+    from(tag.size);
+}
+
+/// T can be sent to another process and built there.
+template <class T>
+concept transferable =
+    cereal::traits::is_output_serializable<T, out_archive>::value &&
+    cereal::traits::is_input_serializable<T, in_archive>::value && std::default_initializable<T>;
+
+} // namespace heddle::detail
+
+CEREAL_SETUP_ARCHIVE_TRAITS(heddle::detail::in_archive, heddle::detail::out_archive)

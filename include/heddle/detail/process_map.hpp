@@ -1,0 +1,258 @@
+/// How a map over processes gets its work done: encodes inputs in chunks and submits them.
+#pragma once
+
+#include <heddle/detail/map_engine.hpp>
+#include <heddle/detail/map_source.hpp>
+#include <heddle/detail/process_engine.hpp>
+#include <heddle/detail/remote_call.hpp>
+#include <heddle/map.hpp>
+#include <heddle/promise.hpp>
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <ranges>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace heddle::detail {
+
+/// The result of a call from what came back.
+template <class R>
+R decode_value(reader& from) {
+    if (from.take_value<bool>()) std::rethrow_exception(decode_failure(from));
+    if constexpr (!std::is_void_v<R>) {
+        R value{};
+        in_archive in(from);
+        in(value);
+        return value;
+    }
+}
+
+/// The results of a chunk: each a value or a failure.
+template <class R>
+chunk_results<R> decode_chunk(reader& from) {
+    if (from.take_value<bool>()) std::rethrow_exception(decode_failure(from));
+    chunk_results<R> all;
+    const auto count = from.take_value<std::uint64_t>();
+    for (std::uint64_t i = 0; i < count; ++i) {
+        all.add([&]() -> R { return decode_value<R>(from); });
+    }
+    return all;
+}
+
+template <class F>
+struct unwrapped {
+    using type = F;
+};
+template <class F>
+struct unwrapped<star<F>> {
+    using type = F;
+};
+
+/// What a worker runs for a chunk. `Tuple` holds the decayed arguments of one item, or, for a
+/// starmap, the one tuple that they come in.
+template <class F, class R, class Tuple>
+struct remote_chunk {
+    static void run(reader& from, message& to, const std::stop_token&) {
+        using plain = typename unwrapped<F>::type;
+        in_archive in(from);
+        F f = make(load_callable<plain>(in));
+        const auto count = from.take_value<std::uint64_t>();
+        to.append_value(count);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            Tuple item;
+            std::apply([&](auto&... each) { (in(each), ...); }, item);
+            message one;
+            try {
+                one.append_value(false);
+                if constexpr (std::is_void_v<R>) {
+                    call_with(f, item);
+                } else {
+                    out_archive encode(one);
+                    encode(static_cast<const R&>(call_with(f, item)));
+                }
+            } catch (...) {
+                one = message();
+                one.append_value(true);
+                encode_failure(one);
+            }
+            const auto frame = one.frame().subspan(sizeof(frame_header));
+            to.append(frame.data(), frame.size());
+        }
+    }
+    template <class... Each>
+    static decltype(auto) call_with(F& f, std::tuple<Each...>& item) {
+        if constexpr (std::is_invocable_v<F&, Each&...>) return std::apply(f, item);
+        else return std::apply(f, std::move(item));
+    }
+    static F make(typename unwrapped<F>::type f) {
+        if constexpr (std::is_same_v<F, typename unwrapped<F>::type>) return f;
+        else return F{std::move(f)};
+    }
+};
+
+template <class F, class... Views>
+class process_map_engine final
+    : public map_engine<std::remove_cvref_t<std::invoke_result_t<F&, item_t<Views>...>>> {
+public:
+    using result = std::remove_cvref_t<std::invoke_result_t<F&, item_t<Views>...>>;
+    using plain = typename unwrapped<F>::type;
+    using item = std::tuple<travelling_t<std::remove_cvref_t<item_t<Views>>>...>;
+
+    process_map_engine(
+        std::shared_ptr<process_engine> engine, map_options options, order in, F f, Views... views)
+        : map_engine<result>(std::move(options), in), engine_(std::move(engine)), f_(std::move(f)),
+          views_(std::move(views)...),
+          at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); }, views_)) {
+        require_transferable<plain, result, std::remove_cvref_t<item_t<Views>>...>();
+        if constexpr ((std::ranges::sized_range<Views> && ...)) {
+            this->total_ = std::apply(
+                [](auto&... v) {
+                    return std::min({static_cast<std::size_t>(std::ranges::size(v))...});
+                },
+                views_);
+        }
+    }
+    ~process_map_engine() override { this->cancel_all(); }
+
+private:
+    bool take_chunk() override {
+        const std::size_t room = this->window();
+        const std::size_t chunk = this->options_.chunk_size;
+        std::size_t wanted = chunk == 0 ? 1 : chunk;
+        if (this->options_.buffer_size != 0) wanted = std::min(wanted, this->options_.buffer_size);
+        if (room < wanted) return false;
+        message inputs;
+        std::uint64_t count = 0;
+        while (count < wanted && take_one(inputs)) ++count;
+        if (count == 0) return false;
+        this->taken_ += count;
+        try {
+            submit(inputs, count);
+        } catch (...) {
+            this->taken_ -= count;
+            throw;
+        }
+        return true;
+    }
+
+    /// Encodes one element of each range; false at the end, or if a range or encoding throws.
+    bool take_one(message& inputs) {
+        message one; // apart, so that an element that cannot be encoded leaves nothing behind
+        try {
+            if (past_first_) std::apply([](auto&... it) { (++it, ...); }, at_);
+            past_first_ = true;
+            if (at_end(std::index_sequence_for<Views...>())) {
+                this->exhausted_ = true;
+                return false;
+            }
+            out_archive to(one);
+            std::apply(
+                [&](auto&... it) { (to(static_cast<const item_of<decltype(it)>&>(*it)), ...); },
+                at_);
+        } catch (...) {
+            this->exhausted_ = true;
+            this->source_failure_ = std::current_exception();
+            return false;
+        }
+        const auto bytes = one.frame();
+        if (!bytes.empty()) {
+            inputs.append(bytes.data() + sizeof(frame_header), bytes.size() - sizeof(frame_header));
+        }
+        return true;
+    }
+    template <class Iterator>
+    using item_of = travelling_t<std::iter_value_t<std::remove_cvref_t<Iterator>>>;
+
+    template <std::size_t... I>
+    bool at_end(std::index_sequence<I...>) {
+        return ((std::get<I>(at_) == std::ranges::end(std::get<I>(views_))) || ...);
+    }
+
+    void submit(const message& inputs, std::uint64_t count) {
+        static const function_ref entry =
+            name_function(reinterpret_cast<const void*>(&remote_chunk<F, result, item>::run));
+        message call;
+        call.append_value(entry);
+        out_archive to(call);
+        if constexpr (std::is_same_v<F, plain>) save_callable<plain>(to, f_);
+        else save_callable<plain>(to, f_.f);
+        call.append_value(count);
+        const auto bytes = inputs.frame();
+        if (!bytes.empty()) {
+            call.append(bytes.data() + sizeof(frame_header), bytes.size() - sizeof(frame_header));
+        }
+        using chunk = chunk_results<result>;
+        auto* t = call_state<chunk, &decode_chunk<result>>::make(1);
+        submit_call(engine_, *t, t->record(), std::move(call));
+        this->submitted(future<chunk>(t), static_cast<std::size_t>(count));
+    }
+
+    std::shared_ptr<process_engine> engine_;
+    F f_;
+    std::tuple<Views...> views_;
+    std::tuple<std::ranges::iterator_t<Views>...> at_;
+    bool past_first_ = false;
+};
+
+/// Builds the engine of a map over processes, and fills its window.
+template <class F, class... Ranges>
+auto make_process_map(std::shared_ptr<process_engine> engine,
+                      map_options options,
+                      order in,
+                      F&& f,
+                      Ranges&&... ranges) {
+    using map = process_map_engine<std::decay_t<F>, std::views::all_t<Ranges>...>;
+    require_callable<std::decay_t<F>>(f, "map");
+    auto made = std::make_unique<map>(std::move(engine),
+                                      std::move(options),
+                                      in,
+                                      std::forward<F>(f),
+                                      std::views::all(std::forward<Ranges>(ranges))...);
+    made->fill();
+    return map_results<typename map::result>(std::move(made));
+}
+
+/// One future of the results of all `parts`, or of the first failure among them.
+template <class R>
+auto gather(std::vector<future<R>> parts) {
+    using all = std::conditional_t<std::is_void_v<R>, void, std::vector<stored_t<R>>>;
+    struct gathering {
+        std::vector<future<R>> parts;
+        promise<all> whole;
+        std::atomic<std::size_t> left; ///< Protocol: a count; whoever takes the last one finishes
+
+        void one_less() {
+            if (left.fetch_sub(1) != 1) return;
+            const std::vector<future<R>> done = std::move(parts);
+            try {
+                if constexpr (std::is_void_v<R>) {
+                    for (const auto& f : done) f.result();
+                    whole.set_value();
+                } else {
+                    all values;
+                    values.reserve(done.size());
+                    for (const auto& f : done) values.push_back(future<R>(f).result());
+                    whole.set_value(std::move(values));
+                }
+            } catch (...) {
+                for (const auto& f : done) f.exception(); // told through the whole
+                whole.set_exception(std::current_exception());
+            }
+        }
+    };
+    auto shared = std::make_shared<gathering>();
+    future<all> made = shared->whole.get_future();
+    shared->left = parts.size() + 1;
+    shared->parts = parts;
+    for (const future<R>& part : parts) {
+        part.add_done_callback([shared](const future<R>&) { shared->one_less(); });
+    }
+    parts.clear();
+    shared->one_less();
+    return made;
+}
+
+} // namespace heddle::detail

@@ -1,0 +1,141 @@
+/// The transport to worker processes on this machine: one supervising thread, one socket a worker.
+#pragma once
+
+#include "frame.hpp"
+#include "spawn.hpp"
+#include "transport.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace heddle::detail {
+
+/// What a pool's options mean for its workers.
+struct carrier_options {
+    int max_workers = 1;
+    function_ref initializer;
+    int max_tasks_per_worker = 0;
+    std::optional<duration> task_timeout;
+    std::size_t memory_limit_bytes = 0;
+    int retries = 0;
+};
+
+/// A call that a worker has been sent.
+struct sent_call {
+    call_id id;
+    carried_call what;
+    std::uint64_t ticket = 0;     ///< its slot among the claims
+    bool started = false;         ///< the worker has said so
+    bool taken_back = false;      ///< the worker will pass it over
+    std::int64_t deadline_ns = 0; ///< when it has run too long; 0: never
+};
+
+/// One worker process, as the supervisor sees it.
+struct local_worker {
+    enum class state { starting, ready, leaving };
+
+    child process;
+    state now = state::starting;
+    std::deque<sent_call> sent; ///< oldest first; what has been answered is no longer here
+    std::uint64_t tickets = 0;  ///< how many calls it has been sent
+    std::uint64_t past = 0;     ///< how many of those it has surely looked at
+    std::uint32_t modules_known = 0;
+    frame_sink out;
+    frame_source in;        ///< used by the supervisor only, like all below
+    std::string last_words; ///< the end of its stderr
+    std::string problem;    ///< why it was killed by us, if it was
+    bool timed_out = false; ///< its running call was
+    bool ended = false;
+
+    std::size_t load() const noexcept;
+    claims& page() const noexcept { return *static_cast<claims*>(process.shared.data()); }
+    /// Takes `s` back from the worker; false if the worker has it already.
+    bool withdraw(sent_call& s) noexcept;
+};
+
+/// Thread safety: as transport. Lifetime: `close` and `join` come before the destructor.
+class local_workers final : public transport {
+public:
+    local_workers(carrier_options options, transport_client& client);
+    ~local_workers() override;
+    void start(std::shared_ptr<void> client) override;
+
+    void submit(const call_id& id, carried_call&& c) override;
+    bool cancel(const call_id& id) noexcept override;
+    void request_stop(const call_id& id) noexcept override;
+    int workers() const noexcept override { return options_.max_workers; }
+    std::size_t pending() const noexcept override;
+    void close(closing how) noexcept override;
+    void join() override;
+
+private:
+    struct note { ///< something to tell the client, once the lock is released
+        carried_call what;
+        bool is_start = false;
+        completion how;
+    };
+    using worker_list = std::vector<std::unique_ptr<local_worker>>;
+
+    void run();
+    void loop();
+    bool all_done() const;
+    int wait_time() const;
+    void wait_for_events();
+    void wake() noexcept;
+    void tell();
+
+    // Workers come and go; on the supervisor only.
+    int wanted_workers() const;
+    void start_worker();
+    void start_failed(const std::string& why);
+    void configure(local_worker& w);
+    void listen(local_worker& w, bool readable);
+    void overhear(local_worker& w);
+    void bury(local_worker& w, const exit_status& status);
+    void break_pool(const std::string& cause);
+    void end_workers();
+    void check_deadlines();
+
+    // With mutex_ held.
+    void handle(local_worker& w, reader frame);
+    void call_started(local_worker& w, std::uint64_t number);
+    void call_ended(local_worker& w, reader frame);
+    bool dispatch();
+    void let_idle_leave();
+    local_worker* least_loaded();
+    void rebalance();
+    void send(local_worker& w, const call_id& id, carried_call&& c);
+    void forget_taken_back(local_worker& w);
+    std::size_t depth() const noexcept;
+    bool has_room(const local_worker& w) const noexcept;
+    void end_call(carried_call&& c, completion::kind how, std::string cause);
+    void drop_queue(completion::kind how, const std::string& cause);
+
+    const carrier_options options_;
+    transport_client& client_;
+    descriptor wake_up_; ///< an eventfd
+    mutable std::mutex mutex_;
+    std::map<call_id, carried_call> queue_;
+    worker_list workers_; ///< changed by the supervisor only, with the lock
+    std::vector<note> notes_;
+    std::string broken_; ///< why no call can run any more; empty while they can
+    bool closed_ = false;
+    std::optional<closing> ending_;           ///< how the workers are to be ended
+    std::int64_t kill_at_ns_ = 0;             ///< when SIGTERM has had its time
+    int deaths_in_a_row_ = 0;                 ///< before they were ready
+    std::uint32_t usual_microseconds_ = 1000; ///< what calls take, smoothed
+    bool awake_ = false;                      ///< the eventfd has been written to
+    std::mutex join_mutex_;                   ///< several may join at once; one of them does it
+    std::thread thread_;
+    std::thread::id thread_id_;
+};
+
+} // namespace heddle::detail

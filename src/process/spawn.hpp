@@ -1,0 +1,89 @@
+/// Child processes: how they are started and how their end is seen. All that is particular to
+/// Linux about processes is here.
+#pragma once
+
+#include <heddle/detail/wire.hpp>
+
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <optional>
+#include <string>
+
+namespace heddle::detail {
+
+/// Who may still have each call that a worker was sent: a page that pool and worker share.
+///
+/// Protocol: calls use the slots in turn. The pool sets `offered` before it sends the call; then
+/// the worker makes it `taken`, to run it, or the pool `withdrawn`, to have it run elsewhere, both
+/// by compare-exchange. So exactly one of them has the call, also when the worker dies. A slot is
+/// used again only when the worker has said that it is past it.
+struct claims {
+    static constexpr std::uint32_t offered = 0, taken = 1, withdrawn = 2, count = 256;
+    std::array<std::atomic<std::uint32_t>, count> slots;
+    std::atomic<std::uint32_t>& of(std::uint64_t ticket) noexcept { return slots[ticket % count]; }
+};
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+
+/// The descriptors that a child finds open, beside 0 to 2.
+enum : int { data_descriptor = 3, control_descriptor = 4, claims_descriptor = 5 };
+inline constexpr char worker_argument[] = "--heddle-worker";
+
+/// Anonymous shared memory, mapped here; unmapped when it goes.
+class shared_memory {
+public:
+    shared_memory() noexcept = default;
+    /// @throws std::system_error
+    explicit shared_memory(std::size_t size);
+    /// Maps what another process has made.
+    explicit shared_memory(shared_descriptor made);
+    shared_memory(shared_memory&& other) noexcept;
+    shared_memory& operator=(shared_memory&& other) noexcept;
+    ~shared_memory();
+    void* data() const noexcept { return data_; }
+    std::size_t size() const noexcept { return size_; }
+    const shared_descriptor& file() const noexcept { return file_; }
+
+private:
+    void map();
+    shared_descriptor file_;
+    void* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// A process that this one has started, from the same program.
+struct child {
+    pid_t pid = -1;
+    descriptor pidfd;   ///< readable when the process has ended
+    descriptor data;    ///< frames, both ways
+    descriptor control; ///< to the child: numbers of calls to stop. Its end ends the child
+    descriptor errors;  ///< the child's stderr, if it was to be caught
+    shared_memory shared;
+};
+
+/// Notes how the program was started; called by mp::init.
+void remember_program(char** argv);
+/// Throws broken_process_pool_error unless mp::init was called.
+void require_init();
+/// Starts a child. @throws std::system_error  it could not be started; nothing is left behind.
+child start_child(bool catch_errors);
+
+/// How a child ended: as waitid tells, or nothing if somebody else took its status.
+struct exit_status {
+    bool known = false;
+    bool by_signal = false;
+    int code = 0; ///< the signal or the exit code
+};
+/// Collects a child that has ended; nothing if it is still alive.
+std::optional<exit_status> reap(const child& c);
+void send_signal(const child& c, int signal) noexcept;
+/// Waits until the child has ended, at most `milliseconds`; negative: for ever.
+bool await_end(const child& c, int milliseconds);
+/// "was killed by SIGSEGV", "ended with exit code 3".
+std::string describe(const exit_status& status);
+
+/// Marks a descriptor so that reading and writing it never block.
+void make_non_blocking(int fd);
+
+} // namespace heddle::detail

@@ -1,0 +1,257 @@
+/// The other side: what a worker does, from mp::init to its end.
+#include "frame.hpp"
+#include "modules.hpp"
+#include "spawn.hpp"
+
+#include <heddle/detail/mp_init.hpp>
+#include <heddle/detail/wire.hpp>
+#include <heddle/error.hpp>
+#include <heddle/failure.hpp>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <thread>
+
+namespace heddle::detail {
+
+namespace {
+
+/// Ends the worker as it is, without the program's destructors: they belong to the program.
+[[noreturn]] void leave(int code) {
+    std::fflush(nullptr);
+    _exit(code);
+}
+
+/// The stop requests for this worker's calls; written by its second thread.
+class stops {
+public:
+    void request(std::uint64_t call) {
+        std::stop_source now(std::nostopstate);
+        {
+            std::lock_guard lock(mutex_);
+            if (call == running_) now = source_;
+            else early_.insert(call);
+        }
+        now.request_stop(); // calls back; without the lock
+    }
+    std::stop_token begin(std::uint64_t call) {
+        std::lock_guard lock(mutex_);
+        running_ = call;
+        source_ = std::stop_source();
+        if (early_.erase(call) != 0) source_.request_stop();
+        return source_.get_token();
+    }
+    void end() {
+        std::lock_guard lock(mutex_);
+        running_ = none;
+    }
+
+private:
+    static constexpr std::uint64_t none = ~std::uint64_t{0};
+    std::mutex mutex_;
+    std::uint64_t running_ = none;
+    std::stop_source source_{std::nostopstate};
+    std::set<std::uint64_t> early_; ///< asked to stop before they began
+};
+
+/// Ends the worker when its parent has gone, even while a task runs, and takes stop requests.
+void watch_parent(pid_t parent, stops& requests) {
+    const auto pidfd = static_cast<int>(syscall(SYS_pidfd_open, parent, 0));
+    if (getppid() != parent) _exit(1);
+    pollfd watched[2] = {{control_descriptor, POLLIN, 0}, {pidfd, POLLIN, 0}};
+    for (;;) {
+        if (poll(watched, 2, -1) < 0 && errno != EINTR) _exit(1);
+        if (watched[1].revents) _exit(1);
+        if (!watched[0].revents) continue;
+        std::uint64_t call = 0;
+        const ssize_t got = recv(control_descriptor, &call, sizeof call, MSG_WAITALL);
+        if (got != sizeof call) _exit(1);
+        requests.request(call);
+    }
+}
+
+/// What a worker was told at first.
+struct settings {
+    bool is_process = false; ///< runs one call of an mp::process, then ends
+    std::uint64_t memory_limit = 0;
+    function_ref initializer;
+};
+
+settings read_settings(reader& from) {
+    settings told;
+    const auto version = from.take_value<std::uint32_t>();
+    const std::string build = take_text(from);
+    if (version != wire_version || build != main_build()) {
+        throw error("the worker is another build of the program than its parent: " + main_build() +
+                    " instead of " + build);
+    }
+    told.is_process = from.take_value<bool>();
+    told.memory_limit = from.take_value<std::uint64_t>();
+    told.initializer = from.take_value<function_ref>();
+    return told;
+}
+
+void limit_memory(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    const rlimit limit{bytes, bytes};
+    setrlimit(RLIMIT_DATA, &limit);
+}
+
+class worker_process {
+public:
+    explicit worker_process(pid_t parent)
+        : page_(std::make_shared<const descriptor>(claims_descriptor)) {
+        std::thread(watch_parent, parent, std::ref(stops_)).detach();
+    }
+
+    [[noreturn]] void run() {
+        try {
+            settings told;
+            for (bool configured = false; !configured;) {
+                reader frame = wait_for_frame();
+                if (frame.head().kind == kind_of(frame_kind::module)) {
+                    learn_module(frame);
+                } else {
+                    told = read_settings(frame);
+                    configured = true;
+                }
+            }
+            is_process_ = told.is_process;
+            // A pool's workers are started by a thread that outlives them, and end with it at once.
+            if (!is_process_) prctl(PR_SET_PDEATHSIG, SIGKILL);
+            limit_memory(told.memory_limit);
+            if (told.initializer.module != function_ref::none) {
+                reinterpret_cast<void (*)()>(const_cast<void*>(find_function(told.initializer)))();
+            }
+        } catch (...) {
+            refuse();
+        }
+        if (!is_process_) send(make_frame(frame_kind::ready, 0));
+        try {
+            for (;;) serve(wait_for_frame());
+        } catch (const std::exception& e) {
+            std::fprintf(stderr, "heddle: a worker gave up: %s\n", e.what());
+            leave(1);
+        }
+    }
+
+private:
+    static std::uint16_t kind_of(frame_kind kind) { return static_cast<std::uint16_t>(kind); }
+
+    [[noreturn]] void refuse() {
+        const std::string why = describe(std::current_exception());
+        if (is_process_) std::fprintf(stderr, "heddle: %s\n", why.c_str());
+        else send(make_frame(frame_kind::refused, 0, [&](message& m) { append_text(m, why); }));
+        leave(1);
+    }
+    reader wait_for_frame() {
+        for (;;) {
+            if (std::optional<reader> frame = in_.next()) return std::move(*frame);
+            if (passed_over_) { // so that the pool may use the slots again
+                passed_over_ = false;
+                out_.add(make_frame(frame_kind::passed, tickets_));
+            }
+            if (!out_.flush(data_descriptor, true) || !in_.pump(data_descriptor, true)) leave(0);
+        }
+    }
+    void send(shared_message frame) {
+        out_.add(std::move(frame));
+        if (!out_.flush(data_descriptor, true)) leave(0);
+    }
+
+    void serve(reader frame) {
+        if (frame.head().kind == kind_of(frame_kind::module)) return learn_module(frame);
+        if (frame.head().kind != kind_of(frame_kind::call)) throw error("an unexpected frame");
+        if (is_process_) run_process(frame);
+        std::uint32_t expected = claims::offered;
+        auto& slot = static_cast<claims*>(page_.data())->of(tickets_++);
+        if (!slot.compare_exchange_strong(expected, claims::taken)) {
+            passed_over_ = true; // the pool has taken it back
+            return;
+        }
+        passed_over_ = false;
+        // The result of the last call waits for this, so that both go in one write.
+        send(make_frame(frame_kind::started, frame.head().id));
+        run_call(frame);
+    }
+
+    void run_call(reader& call) {
+        using clock = std::chrono::steady_clock;
+        const clock::time_point began = clock::now();
+        const std::stop_token stop = stops_.begin(call.head().id);
+        message result;
+        result.append_value(false);
+        try {
+            invoke(call, result, stop);
+        } catch (...) {
+            result = message();
+            result.append_value(true);
+            encode_failure(result);
+        }
+        stops_.end();
+        const auto took =
+            std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - began);
+        const auto most = static_cast<std::int64_t>(UINT32_MAX);
+        result.seal(kind_of(frame_kind::ended),
+                    call.head().id,
+                    static_cast<std::uint32_t>(std::min<std::int64_t>(took.count(), most)));
+        std::fflush(stdout); // what the task printed comes before its result, and is never lost
+        out_.add(std::make_shared<const message>(std::move(result)));
+        if (!in_.has_frame() && !out_.flush(data_descriptor, true)) leave(0);
+    }
+
+    [[noreturn]] void run_process(reader& call) {
+        try {
+            message unused;
+            invoke(call, unused, stops_.begin(call.head().id));
+        } catch (...) {
+            std::fflush(stdout);
+            const std::string why = describe(std::current_exception());
+            std::fprintf(stderr, "heddle: the process ended by an exception: %s\n", why.c_str());
+            leave(1);
+        }
+        leave(0);
+    }
+
+    static void invoke(reader& call, message& result, const std::stop_token& stop) {
+        const auto entry = call.take_value<function_ref>();
+        const void* const code = find_function(entry);
+        reinterpret_cast<trampoline>(const_cast<void*>(code))(call, result, stop);
+    }
+
+    frame_source in_;
+    frame_sink out_;
+    shared_memory page_;
+    stops stops_;
+    std::uint64_t tickets_ = 0; ///< how many calls have come
+    bool passed_over_ = false;
+    bool is_process_ = false;
+};
+
+} // namespace
+} // namespace heddle::detail
+
+void heddle::mp::init(int argc, char** argv) {
+    detail::remember_program(argv);
+    if (argc != 3 || std::strcmp(argv[1], detail::worker_argument) != 0) return;
+    pid_t parent = 0;
+    const char* const end = argv[2] + std::strlen(argv[2]);
+    if (std::from_chars(argv[2], end, parent).ptr != end || parent <= 0) return;
+    auto* const worker = new detail::worker_process(parent); // never destroyed: it ends by _exit
+    worker->run();
+}
