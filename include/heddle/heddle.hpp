@@ -1,6 +1,7 @@
 /// Everything public at once. A program that cares for its compile time includes what it uses.
 #pragma once
 
+#include <heddle/aio.hpp>
 #include <heddle/barrier.hpp>
 #include <heddle/error.hpp>
 #include <heddle/event.hpp>

@@ -273,10 +273,13 @@ def built(sources, root):
 
 
 def umbrella(sources):
-    whole = next((s for s in sources if s.path == "include/heddle/heddle.hpp"), None)
-    for source in sources if whole else []:
-        name = source.path.removeprefix("include/")
-        if source is whole or not source.is_public or name.endswith("_asio.hpp"):
+    """heddle.hpp includes every public header; PART.hpp those of the folder PART."""
+    headers = {s.path: s for s in sources if s.is_public}
+    for path in headers:
+        name = path.removeprefix("include/")
+        part = name.removeprefix("heddle/").rpartition("/")[0] or "heddle"
+        whole = headers.get(f"include/heddle/{part}.hpp")
+        if not whole or whole.path == path or name.endswith("_asio.hpp"):
             continue
         if f"#include <{name}>" not in whole.lines:
             yield Finding(whole.path, 1, "umbrella", f"add #include <{name}>")

@@ -1,0 +1,171 @@
+/// What an event loop runs, suspends and cancels. The protocol is in src/aio/README.md.
+#pragma once
+
+#include <heddle/time.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace heddle::detail {
+
+class event_loop;
+class job;
+class mailbox;
+
+/// What this thread is running coroutines for; used by that thread only.
+struct loop_here {
+    event_loop* loop = nullptr;
+    job* current = nullptr; ///< the job whose coroutines are running
+    int depth = 0;          ///< resumptions on top of each other; see resume_nested()
+};
+extern constinit thread_local loop_here this_loop;
+
+/// The running job. Throws invalid_state_error outside a loop; `what` names the caller's wish.
+job& this_job(const char* what);
+
+/// A point where a job is suspended. It ends in exactly one resumption of the job.
+///
+/// Lifetime: lives in the frame of the coroutine that awaits it, so it may be gone as soon as the
+/// job runs again.
+class leaf {
+public:
+    leaf() noexcept = default;
+    leaf(const leaf&) = delete;
+    leaf& operator=(const leaf&) = delete;
+
+    /// Asks for an early end: undo the registration and call `resume`, or, if the job must stay
+    /// (its children have to end first), see to it that it ends soon. Called once at most, on the
+    /// loop's thread, while suspended.
+    virtual void cancel() noexcept = 0;
+    /// What is awaited, in a word or two, for people.
+    virtual const char* what() const noexcept = 0;
+
+protected:
+    ~leaf() = default;
+
+    /// Notes the running job; true if it is cancelled: then nothing must be registered.
+    bool refused(const char* wish);
+    /// The job stops here, in the coroutine `at`, until `resume`.
+    void suspend(std::coroutine_handle<> at) noexcept;
+    /// Takes that back: the coroutine goes on at once.
+    void unsuspend() noexcept;
+    /// Lets the job go on at the loop's next turn. On the loop's thread.
+    void resume() noexcept;
+    /// The same with `cancelled_error` thrown where the job awaits.
+    void resume_cancelled() noexcept {
+        refused_ = true;
+        resume();
+    }
+    bool was_refused() const noexcept { return refused_; }
+    void throw_if_refused() const {
+        if (refused_) throw_cancelled();
+    }
+    [[noreturn]] static void throw_cancelled();
+
+    job* job_ = nullptr;
+
+private:
+    bool refused_ = false;
+};
+
+/// A stack of coroutines that await each other; the unit that is scheduled and cancelled.
+///
+/// Cancellation is a level, not an edge: once set, every leaf of the job ends in cancelled_error.
+///
+/// Lifetime: the loop refers to it from start() to end().
+class job {
+public:
+    job() noexcept = default;
+    job(const job&) = delete;
+    job& operator=(const job&) = delete;
+
+    /// Queues the job; `root` is resumed at the loop's next turn, never inside this call. With
+    /// `parent`, that job waits for this one. There must be a running loop.
+    void start(std::coroutine_handle<> root, job* parent = nullptr) noexcept;
+    /// Cancels it: a job that has not begun never will, a suspended one is resumed with
+    /// cancelled_error, a running one meets it at its next leaf. On the loop's thread.
+    void cancel() noexcept;
+    bool cancelled() const noexcept { return cancelled_; }
+    /// It was cancelled before anything of it ran.
+    bool skipped() const noexcept { return skipped_; }
+    /// The root has ended, or was skipped: leaves the loop. The job MAY DIE inside.
+    void end() noexcept;
+
+protected:
+    virtual ~job() = default; // for -Wnon-virtual-dtor: friends could delete one
+    /// Called last, in `end`. The job MAY DIE inside.
+    virtual void done() noexcept = 0;
+
+private:
+    friend class leaf;
+    friend class event_loop;
+
+    std::coroutine_handle<> root_;
+    std::coroutine_handle<> at_; ///< the coroutine to resume, while it is not running
+    leaf* waiting_ = nullptr;    ///< where it is suspended; null while queued or running
+    job* next_ready_ = nullptr;
+    job* next_ = nullptr; ///< among all jobs of the loop
+    job* previous_ = nullptr;
+    job* parent_ = nullptr; ///< who waits for it, so outlives it; null if the loop owns it
+    bool started_ = false;
+    bool cancelled_ = false;
+    bool skipped_ = false;
+};
+
+/// Resumes `h` on top of the running coroutine; if the stack is deep already, leaves it to the loop
+/// when the stack has unwound. All of our transfers go through here rather than through symmetric
+/// transfer, which needs tail calls: g++ makes none below -O2, nor under the sanitizers.
+inline constexpr int deepest_resume = 64;
+void resume_from_loop(std::coroutine_handle<> h) noexcept;
+inline void resume_nested(std::coroutine_handle<> h) {
+    loop_here& here = this_loop;
+    if (here.depth >= deepest_resume) {
+        resume_from_loop(h);
+        return;
+    }
+    ++here.depth;
+    h.resume();
+    --here.depth;
+}
+
+/// A deadline in the loop's heap.
+class timer {
+public:
+    timer() noexcept = default;
+    timer(const timer&) = delete;
+    timer& operator=(const timer&) = delete;
+    /// Puts it into the running loop's heap. Throws std::bad_alloc, unchanged.
+    void arm(deadline at);
+    /// Takes it out, if it is in.
+    void disarm() noexcept;
+    bool armed() const noexcept { return index_ != none; }
+    /// Its time has come; it is out of the heap.
+    virtual void expired() noexcept = 0;
+
+protected:
+    virtual ~timer() = default; // as in job
+
+private:
+    friend class timer_heap;
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+    std::size_t index_ = none;
+};
+
+/// Something for a loop's thread to do, sent from any thread.
+struct mail {
+    mail* next = nullptr;
+    void (*run)(mail&) noexcept = nullptr; ///< the mail MAY DIE inside
+};
+
+/// The running loop's mailbox; keeps accepting (and refusing) mail after the loop has gone.
+const std::shared_ptr<mailbox>& this_mailbox();
+/// Sends `m`; false if the loop has gone. Any thread; wakes the loop if it sleeps.
+bool post(mailbox& to, mail& m) noexcept;
+
+/// The name and place of a suspended or new coroutine's function, for people. Slow.
+std::string describe_coroutine(std::coroutine_handle<> h);
+
+} // namespace heddle::detail

@@ -1,0 +1,113 @@
+#include "../core/place.hpp"
+#include "event_loop.hpp"
+
+#include <heddle/detail/task_promise.hpp>
+#include <heddle/error.hpp>
+#include <heddle/failure.hpp>
+
+#include <cstring>
+
+namespace heddle::detail {
+
+namespace {
+
+/// The code that resumes a coroutine; the first word of its frame, by the platform's ABI.
+const void* code_of(std::coroutine_handle<> h) noexcept {
+    const void* code = nullptr;
+    std::memcpy(&code, h.address(), sizeof code);
+    return code;
+}
+
+} // namespace
+
+std::string describe_coroutine(std::coroutine_handle<> h) {
+    const void* const code = code_of(h);
+    if (!code) return "(ended)";
+    // One further, since describe_code() takes return addresses.
+    const std::string text = describe_code(static_cast<const char*>(code) + 1);
+    // The compilers' names for the code behind a coroutine: clang "fetch(int) [clone .resume]",
+    // g++ "fetch(fetch(int)::_Z5fetchi.Frame*)".
+    const auto mark = text.find("::_Z");
+    if (mark == std::string::npos) return text.substr(0, text.find(" [clone"));
+    const auto place = text.find(" (");
+    const std::size_t name = place == std::string::npos ? 0 : place + 2;
+    for (auto at = text.find('(', name); at < mark; at = text.find('(', at + 1)) {
+        const std::string before = text.substr(name, at - name);
+        if (text.compare(at + 1, before.size(), before) == 0) {
+            return text.substr(0, name) + text.substr(at + 1, mark - at - 1) + (name ? ")" : "");
+        }
+    }
+    return text;
+}
+
+void report_never_awaited(std::coroutine_handle<> h, const void* made_at) noexcept {
+    try {
+        failure_info lost;
+        lost.task_name = describe_coroutine(h);
+        // Inlined into another coroutine, the maker's own code stands for the maker.
+        if (describe_code(made_at).find("coroutine_handle") == std::string::npos) {
+            lost.address = made_at;
+        }
+        lost.exception = std::make_exception_ptr(
+            invalid_state_error("the coroutine was never awaited, so nothing of it ran; co_await "
+                                "it, spawn it, or hand it to gather"));
+        report_failure(lost);
+    } catch (...) {
+        // Without memory there is nobody to tell.
+    }
+}
+
+void report_lost(const std::exception_ptr& failure, const char* of) noexcept {
+    try {
+        failure_info lost;
+        lost.task_name = of;
+        lost.exception = failure;
+        report_failure(lost);
+    } catch (...) {
+        // As above.
+    }
+}
+
+void throw_task_used() {
+    throw invalid_state_error("the task is empty: it was moved from, or awaited before; make a new "
+                              "one by calling the coroutine again");
+}
+
+bool is_cancellation(const std::exception_ptr& failure) noexcept {
+    if (!failure) return false;
+    try {
+        std::rethrow_exception(failure);
+    } catch (const cancelled_error&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+std::string event_loop::describe_jobs() const {
+    std::string text;
+    for (const job* j = all_; j; j = j->next_) {
+        if (!j->parent_) describe(*j, 0, text);
+    }
+    return text;
+}
+
+void event_loop::describe(const job& j, std::size_t level, std::string& text) const {
+    text.append(2 * level, ' ');
+    text += describe_coroutine(j.root_);
+    if (&j == this_loop.current) {
+        text += " is running";
+    } else if (j.waiting_) {
+        text += std::string(" awaits ") + j.waiting_->what();
+        if (j.at_ != j.root_) text += " in " + describe_coroutine(j.at_);
+    } else {
+        text += j.started_ ? " is about to go on" : " has not begun";
+    }
+    if (j.cancelled_) text += ", cancelled";
+    text += '\n';
+    for (const job* c = all_; c; c = c->next_) {
+        if (c->parent_ == &j) describe(*c, level + 1, text);
+    }
+}
+
+} // namespace heddle::detail
