@@ -2,7 +2,7 @@
 #pragma once
 
 #include "frame.hpp"
-#include "spawn.hpp"
+#include "child.hpp"
 #include "transport.hpp"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 /// The other side: what a worker does, from mp::init to its end.
 #include "frame.hpp"
 #include "modules.hpp"
-#include "spawn.hpp"
+#include "child.hpp"
 
 #include <heddle/detail/mp_init.hpp>
 #include <heddle/detail/wire.hpp>

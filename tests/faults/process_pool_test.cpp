@@ -48,7 +48,7 @@ int own_id() {
 }
 void die_of(int signal) {
     std::signal(signal, SIG_DFL); // a sanitizer may have its own handler
-    prctl(PR_SET_DUMPABLE, 0); // no core file: a sanitizer's would be huge
+    prctl(PR_SET_DUMPABLE, 0);    // no core file: a sanitizer's would be huge
     raise(signal);
 }
 void wait_for_ever() {

@@ -1,4 +1,4 @@
-#include "spawn.hpp"
+#include "child.hpp"
 
 #include <heddle/error.hpp>
 
