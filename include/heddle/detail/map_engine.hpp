@@ -134,7 +134,7 @@ protected:
     /// Takes and submits one more chunk; false if the window is full or the inputs have ended.
     virtual bool take_chunk() = 0;
     /// How many chunks of the size of the front one the executor does in `ns`; 0: not known.
-    virtual std::size_t chunks_worth(std::int64_t ns) const noexcept = 0;
+    virtual std::size_t chunks_worth(std::int64_t /*ns*/) const noexcept { return 0; }
 
     void submitted(future<R> one) {
         pending p{.one = std::move(one), .rest = {}, .size = 1};

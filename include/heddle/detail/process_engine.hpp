@@ -117,6 +117,7 @@ private:
 
     static constexpr task::operations table{nullptr,
                                             &drop,
+                                            &state<T>::drop_result_of,
                                             &destroy,
                                             &state<T>::store_failure_of,
                                             &state<T>::failure_of,
