@@ -10,6 +10,7 @@
 #include <latch>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -183,6 +184,30 @@ TEST(QueueBlocking, ImmediateShutdownReleasesJoin) {
     started.wait();
     q.shutdown(heddle::immediate);
     joiner.join();
+}
+
+/// An item that fails to move if it is marked so.
+struct unmovable_if {
+    explicit unmovable_if(bool fails) : fails_to_move(fails) {}
+    unmovable_if(unmovable_if&& other) : fails_to_move(other.fails_to_move) {
+        if (fails_to_move) throw std::runtime_error("cannot move");
+    }
+    bool fails_to_move;
+};
+
+TEST(QueueBlocking, APutThatFailsPassesItsRoomOn) {
+    test_clock clock;
+    heddle::queue<unmovable_if> q(1);
+    q.put(unmovable_if(false));
+    std::thread first(
+        [&] { EXPECT_THROW((void)q.put_for(unmovable_if(true), long_time), std::runtime_error); });
+    clock.wait_for_sleepers(1);
+    std::thread second([&] { EXPECT_TRUE(q.put_for(unmovable_if(false), long_time)); });
+    clock.wait_for_sleepers(2);
+    q.get(); // wakes the first, who sleeps longest and fails
+    first.join();
+    second.join();
+    EXPECT_EQ(q.size(), 1u);
 }
 
 TEST(QueueBlocking, AQueueMayBeDestroyedByWhoGotTheLastItem) {
