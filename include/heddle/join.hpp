@@ -41,7 +41,7 @@ public:
     }
 
 private:
-    [[gnu::no_sanitize("null")]] static phase run(task& t) { // as closure_task::run
+    __attribute__((no_sanitize("null"))) static phase run(task& t) { // as closure_task::run
         auto& self = static_cast<stack_task&>(t);
         try {
             self.emplace_from([&]() -> R { return std::invoke(self.g_); });

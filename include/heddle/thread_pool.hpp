@@ -61,7 +61,7 @@ concept slot_sized = sizeof(F) <= sizeof(void*) && std::is_trivially_copyable_v<
                      std::is_trivially_destructible_v<F> && std::invocable<F>;
 
 template <class F>
-[[gnu::no_sanitize("null")]] // as closure_task::run
+__attribute__((no_sanitize("null"))) // as closure_task::run
 void invoke_slot(void* payload, const void* address) {
     try {
         alignas(F) std::byte bytes[sizeof(F)];

@@ -59,7 +59,7 @@ public:
 
     void reserve(std::size_t count) { items_.reserve(count); }
     template <class Make>
-    [[gnu::no_sanitize("null")]] void add(Make&& make) { // as closure_task::run
+    __attribute__((no_sanitize("null"))) void add(Make&& make) { // as closure_task::run
         try {
             if constexpr (std::is_void_v<R>) {
                 make();

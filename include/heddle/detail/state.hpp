@@ -164,7 +164,7 @@ private:
     static closure_task& from(task& t) noexcept { return static_cast<closure_task&>(t); }
 
     // A forced unwinding has no object, so the reference that catches it is null.
-    [[gnu::no_sanitize("null")]] static phase run(task& t) {
+    __attribute__((no_sanitize("null"))) static phase run(task& t) {
         closure_task& self = from(t);
         phase end = phase::value;
         try {
