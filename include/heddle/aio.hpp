@@ -2,8 +2,10 @@
 #pragma once
 
 #include <heddle/aio/as_completed.hpp>
+#include <heddle/aio/awaitable.hpp>
 #include <heddle/aio/future.hpp>
 #include <heddle/aio/gather.hpp>
+#include <heddle/aio/mutex.hpp>
 #include <heddle/aio/queue.hpp>
 #include <heddle/aio/run.hpp>
 #include <heddle/aio/sleep.hpp>

@@ -17,10 +17,10 @@ void streamed_base::done() noexcept {
     delete this;
 }
 
-void completion_stream::start(streamed_base& j, std::coroutine_handle<> root) noexcept {
+void completion_stream::start(streamed_base& j) noexcept {
     j.to_ = this;
     ++left_;
-    j.start(root);
+    j.start(loop_jobs());
 }
 
 void completion_stream::add(streamed_base& j) noexcept {

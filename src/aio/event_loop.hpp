@@ -99,9 +99,9 @@ public:
     /// Turns until `root` has ended, then cancels what is left and turns until that has ended.
     void run(job& root, const bool& root_ended);
 
-    void add(job& j, std::coroutine_handle<> root, job* parent) noexcept;
     void push(job& j) noexcept;
-    void remove(job& j) noexcept;
+    /// The jobs that no other job waits for: `run` cancels them when its own has ended.
+    job_list& owned() noexcept { return owned_; }
     void bounce(std::coroutine_handle<> h) noexcept { bounced_ = h; }
     timer_heap& timers() noexcept { return timers_; }
     const std::shared_ptr<mailbox>& box() const noexcept { return box_; }
@@ -114,11 +114,11 @@ private:
     void run_ready() noexcept;
     void run_one(job& j) noexcept;
     void read_mail(mail* first) noexcept;
-    void describe(const job& j, std::size_t level, std::string& text) const;
+    static void describe(const job& j, std::size_t level, std::string& text);
 
     job* ready_ = nullptr;
     job* ready_last_ = nullptr;
-    job* all_ = nullptr; ///< newest first
+    job_list owned_;
     std::coroutine_handle<> bounced_;
     timer_heap timers_;
     std::shared_ptr<mailbox> box_;

@@ -1,5 +1,6 @@
 #include "event_loop.hpp"
 
+#include <heddle/detail/task_promise.hpp>
 #include <heddle/error.hpp>
 
 #include <cassert>
@@ -9,13 +10,14 @@ namespace heddle::detail {
 
 constinit thread_local loop_here this_loop;
 
-job& this_job(const char* what) {
-    if (!this_loop.current) {
-        throw invalid_state_error(std::string(what) +
-                                  ": no event loop runs here; call it from a coroutine that "
-                                  "aio::run, directly or through others, runs");
-    }
-    return *this_loop.current;
+void throw_no_loop(const char* what) {
+    throw invalid_state_error(std::string(what) +
+                              ": no event loop runs here; call it from a coroutine that aio::run, "
+                              "directly or through others, runs");
+}
+
+job_list& loop_jobs() noexcept {
+    return this_loop.loop->owned();
 }
 
 const std::shared_ptr<mailbox>& this_mailbox() {
@@ -28,22 +30,7 @@ void resume_from_loop(std::coroutine_handle<> h) noexcept {
 
 // --- leaf --------------------------------------------------------------------------------------
 
-bool leaf::refused(const char* wish) {
-    job_ = &this_job(wish);
-    return refused_ = job_->cancelled_;
-}
-
-void leaf::suspend(std::coroutine_handle<> at) noexcept {
-    job_->at_ = at;
-    job_->waiting_ = this;
-}
-
-void leaf::unsuspend() noexcept {
-    job_->waiting_ = nullptr;
-}
-
 void leaf::resume() noexcept {
-    job_->waiting_ = nullptr;
     this_loop.loop->push(*job_);
 }
 
@@ -53,19 +40,37 @@ void leaf::throw_cancelled() {
 
 // --- job ---------------------------------------------------------------------------------------
 
-void job::start(std::coroutine_handle<> root, job* parent) noexcept {
-    this_loop.loop->add(*this, root, parent);
+void job::start(job_list& owner) noexcept {
+    owner.add(*this);
+    at_ = root_handle();
+    this_loop.loop->push(*this);
 }
 
 void job::cancel() noexcept {
     if (cancelled_) return;
     cancelled_ = true;
-    if (waiting_) waiting_->cancel();
+    if (state_ == state::suspended) waiting_->cancel();
 }
 
 void job::end() noexcept {
-    this_loop.loop->remove(*this);
+    next->previous = previous;
+    previous->next = next;
     done(); // it MAY DIE
+}
+
+std::coroutine_handle<> job::root_handle() const noexcept {
+    // The promise is where it is in a frame of any task<T>: task_promise bounds its alignment.
+    return std::coroutine_handle<promise_base>::from_promise(*root_);
+}
+
+std::exception_ptr job::failure() const noexcept {
+    if (!skipped_) return root_->failure();
+    return std::make_exception_ptr(
+        cancelled_error("the coroutine was cancelled before anything of it ran"));
+}
+
+bool job::cut() const noexcept {
+    return cancelled_ && (skipped_ || is_cancellation(root_->failure()));
 }
 
 // --- event_loop --------------------------------------------------------------------------------
@@ -80,25 +85,12 @@ event_loop::event_loop() : box_(std::make_shared<mailbox>()) {
 
 event_loop::~event_loop() {
     read_mail(box_->close());
-    assert(!all_ && timers_.empty() && "all jobs end before their loop");
+    assert(owned_.empty() && timers_.empty() && "all jobs end before their loop");
     this_loop = {};
 }
 
-void event_loop::add(job& j, std::coroutine_handle<> root, job* parent) noexcept {
-    j.root_ = j.at_ = root;
-    j.parent_ = parent;
-    j.next_ = all_;
-    if (all_) all_->previous_ = &j;
-    all_ = &j;
-    push(j);
-}
-
-void event_loop::remove(job& j) noexcept {
-    (j.previous_ ? j.previous_->next_ : all_) = j.next_;
-    if (j.next_) j.next_->previous_ = j.previous_;
-}
-
 void event_loop::push(job& j) noexcept {
+    j.state_ = job::state::queued;
     j.next_ready_ = nullptr;
     (ready_last_ ? ready_last_->next_ready_ : ready_) = &j;
     ready_last_ = &j;
@@ -111,9 +103,9 @@ void event_loop::run(job& root, const bool& root_ended) {
         if (root_ended) break;
         sleep();
     }
-    while (all_) {
-        for (job* j = all_; j; j = j->next_) j->cancel(); // cancelling ends no job at once
-        (void)box_->take_interrupt();                     // there is nothing left to cancel
+    while (!owned_.empty()) {
+        owned_.for_each([](job& j) { j.cancel(); });
+        (void)box_->take_interrupt(); // there is nothing left to cancel
         turn();
         sleep();
     }
@@ -126,7 +118,7 @@ void event_loop::turn() noexcept {
 }
 
 void event_loop::sleep() noexcept {
-    if (ready_ || !all_) return;
+    if (ready_ || owned_.empty()) return;
     box_->wait(timers_.empty() ? deadline::never() : deadline{timers_.next_ns()});
 }
 
@@ -136,12 +128,14 @@ void event_loop::run_ready() noexcept {
     ready_last_ = nullptr;
     while (job* j = next) {
         next = j->next_ready_;
+        if (next) next->prefetch();
         run_one(*j);
     }
 }
 
 void event_loop::run_one(job& j) noexcept {
     this_loop.current = &j;
+    j.state_ = job::state::running;
     if (j.cancelled_ && !j.started_) {
         j.skipped_ = true;
         j.end(); // it MAY DIE

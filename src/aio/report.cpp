@@ -33,7 +33,7 @@ std::string describe_coroutine(std::coroutine_handle<> h) {
     const std::size_t name = place == std::string::npos ? 0 : place + 2;
     for (auto at = text.find('(', name); at < mark; at = text.find('(', at + 1)) {
         const std::string before = text.substr(name, at - name);
-        if (text.compare(at + 1, before.size(), before) == 0) {
+        if (!before.empty() && text.compare(at + 1, before.size(), before) == 0) {
             return text.substr(0, name) + text.substr(at + 1, mark - at - 1) + (name ? ")" : "");
         }
     }
@@ -86,28 +86,27 @@ bool is_cancellation(const std::exception_ptr& failure) noexcept {
 
 std::string event_loop::describe_jobs() const {
     std::string text;
-    for (const job* j = all_; j; j = j->next_) {
-        if (!j->parent_) describe(*j, 0, text);
-    }
+    owned_.for_each([&text](const job& j) { describe(j, 0, text); });
     return text;
 }
 
-void event_loop::describe(const job& j, std::size_t level, std::string& text) const {
+void event_loop::describe(const job& j, std::size_t level, std::string& text) {
     text.append(2 * level, ' ');
-    text += describe_coroutine(j.root_);
+    text += describe_coroutine(j.root_handle());
+    const job_list* children = nullptr;
     if (&j == this_loop.current) {
         text += " is running";
-    } else if (j.waiting_) {
+    } else if (j.state_ == job::state::suspended) {
         text += std::string(" awaits ") + j.waiting_->what();
-        if (j.at_ != j.root_) text += " in " + describe_coroutine(j.at_);
+        if (j.at_ != j.root_handle()) text += " in " + describe_coroutine(j.at_);
+        children = j.waiting_->children();
     } else {
         text += j.started_ ? " is about to go on" : " has not begun";
     }
     if (j.cancelled_) text += ", cancelled";
     text += '\n';
-    for (const job* c = all_; c; c = c->next_) {
-        if (c->parent_ == &j) describe(*c, level + 1, text);
-    }
+    if (!children) return;
+    children->for_each([&](const job& c) { describe(c, level + 1, text); });
 }
 
 } // namespace heddle::detail

@@ -57,10 +57,10 @@ private:
 
 } // namespace
 
-void root_job::run(std::coroutine_handle<> root) {
+void root_job::run() {
     event_loop loop;
     const sigint_guard guard(*loop.box());
-    start(root);
+    start(loop.owned());
     loop.run(*this, ended_);
 }
 

@@ -20,8 +20,7 @@ void spawned_base::request_cancel() noexcept {
         return;
     }
     auto* const request = new cancel_mail(*this);
-    // relaxed: the caller's handle keeps the job alive.
-    holders_.fetch_add(1, std::memory_order_relaxed);
+    hold();
     if (post(*box_, *request)) return;
     delete request;
     let_go();

@@ -1,13 +1,12 @@
 #include <heddle/aio/timeout.hpp>
 
 #include <string>
+#include <utility>
 
 namespace heddle::detail {
 
-time_limit::time_limit(nursery& of, duration limit) : of_(of) {
-    // A deadline in the past: fired when the loop has run what is ready, the new child too.
-    if (limit <= duration::zero()) arm(deadline{now_ns()});
-    else arm(deadline::after(limit));
+time_limit::time_limit(nursery& of, duration limit) : of_(of), grace_(limit <= duration::zero()) {
+    arm(grace_ ? deadline{now_ns()} : deadline::after(limit));
 }
 
 time_limit::~time_limit() {
@@ -15,6 +14,12 @@ time_limit::~time_limit() {
 }
 
 void time_limit::expired() noexcept {
+    if (std::exchange(grace_, false)) {
+        // Later than what fires now: the loop runs what is ready first, the new children too. There
+        // is room, since this timer has just left the heap.
+        arm(deadline{now_ns() + 1});
+        return;
+    }
     passed_ = true;
     of_.cancel_all();
 }

@@ -1,7 +1,7 @@
 /// `as_completed`: results as they come.
 #pragma once
 
-#include <heddle/aio/task.hpp>
+#include <heddle/aio/awaitable.hpp>
 #include <heddle/detail/nursery.hpp>
 #include <heddle/outcome.hpp>
 
@@ -17,7 +17,7 @@ namespace heddle::detail {
 class completion_stream;
 
 /// A job whose end goes into a stream, while there is one.
-class streamed_base : public task_job {
+class streamed_base : public job {
 public:
     ~streamed_base() override = default;
     bool ended() const noexcept { return ended_; }
@@ -25,7 +25,7 @@ public:
     void leave() noexcept;
 
 protected:
-    using task_job::task_job;
+    using job::job;
 
 private:
     friend class completion_stream;
@@ -37,20 +37,12 @@ private:
 };
 
 template <class T>
-class streamed final : public streamed_base {
-public:
-    explicit streamed(aio::task<T>&& work) : streamed_base(work), work_(std::move(work)) {}
-    std::coroutine_handle<> root() const noexcept { return work_.frame(); }
-    outcome<T> take() { return outcome_from(*this, work_); }
-
-private:
-    aio::task<T> work_;
-};
+using streamed = owning<streamed_base, T>;
 
 /// Ended jobs in order, and the wait for the next.
 class completion_stream final : public leaf {
 public:
-    void start(streamed_base& j, std::coroutine_handle<> root) noexcept;
+    void start(streamed_base& j) noexcept;
     /// What `wait` gives; not the stream itself, which g++ 12 would copy.
     struct waiting {
         bool await_ready() const { return of.ready(); }
@@ -98,7 +90,7 @@ public:
         for (task<T>& each : tasks) {
             jobs_.push_back(std::make_unique<detail::streamed<T>>(std::move(each)));
         }
-        for (auto& each : jobs_) stream_->start(*each, each->root());
+        for (auto& each : jobs_) stream_->start(*each);
     }
     completions(completions&&) noexcept = default;
     completions& operator=(completions&&) = delete;
@@ -114,7 +106,7 @@ public:
     task<std::optional<outcome<T>>> next() {
         auto* const ended = static_cast<detail::streamed<T>*>(co_await stream_->wait());
         if (!ended) co_return std::nullopt;
-        co_return std::optional<outcome<T>>(ended->take());
+        co_return std::optional<outcome<T>>(ended->take_outcome());
     }
 
 private:
@@ -122,16 +114,22 @@ private:
     std::vector<std::unique_ptr<detail::streamed<T>>> jobs_;
 };
 
-/// Starts the tasks and returns a stream of their outcomes, in the order in which they end.
+/// Starts tasks (or other things to await) and returns a stream of their outcomes, in the order in
+/// which they end.
 ///
 /// Throws `invalid_state_error` outside a loop or if a task is empty; nothing was started then.
 ///
 /// Example:
 ///     auto pages = heddle::aio::as_completed(std::move(fetches));
 ///     while (auto page = co_await pages.next()) show(page->value());
+template <awaitable A>
+[[nodiscard]] completions<detail::awaited_t<A>> as_completed(std::vector<A> work) {
+    return completions<detail::awaited_t<A>>(detail::as_tasks(std::move(work)));
+}
+/// The same; empties the vector, since a task runs once.
 template <class T>
-[[nodiscard]] completions<T> as_completed(std::vector<task<T>> tasks) {
-    return completions<T>(std::move(tasks));
+[[nodiscard]] completions<T> as_completed(std::vector<task<T>>& work) {
+    return completions<T>(std::exchange(work, {}));
 }
 
 } // namespace heddle::aio

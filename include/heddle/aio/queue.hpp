@@ -1,12 +1,14 @@
 /// `aio::queue<T>`: how coroutines of one loop hand work to each other.
 #pragma once
 
-#include <heddle/aio/task.hpp>
+#include <heddle/aio/awaitable.hpp>
+#include <heddle/aio/timeout.hpp>
 #include <heddle/detail/queue_containers.hpp>
 #include <heddle/detail/waiting_line.hpp>
 #include <heddle/error.hpp>
 #include <heddle/queue.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <limits>
@@ -32,8 +34,55 @@ template <class T>
 class queue {
     static_assert(std::move_constructible<T>);
 
+    /// The wait for room, and then the put.
+    class put_awaiter final : public detail::tickets::wait_for_one {
+    public:
+        put_awaiter(queue& to, T& item) noexcept
+            : wait_for_one(to.room_, "room in a queue"), to_(to), item_(item) {}
+        void await_resume() {
+            if (!got() || to_.shut_down_) throw_shut_down("put");
+            to_.add(std::move(item_));
+        }
+
+    private:
+        queue& to_;
+        T& item_;
+    };
+
+    /// What `put` gives: the item, or where it is, until somebody awaits it.
+    template <class Item>
+    struct putting {
+        put_awaiter operator co_await() { return put_awaiter(to, item); }
+        putting<T> keep() && { return {to, std::move(item)}; }
+        queue& to;
+        Item item;
+    };
+
 public:
     using value_type = T;
+
+    /// An item that is counted as done when this goes; `co_await queue.get_tracked()` gives one.
+    ///
+    /// Thread safety: one loop. Lifetime: the queue must outlive it.
+    class [[nodiscard]] tracked {
+    public:
+        tracked(tracked&& other)
+            : from_(std::exchange(other.from_, nullptr)), item_(std::move(other.item_)) {}
+        tracked& operator=(tracked&&) = delete;
+        ~tracked() {
+            if (from_) from_->count_done();
+        }
+        T& operator*() noexcept { return item_; }
+        const T& operator*() const noexcept { return item_; }
+        T* operator->() noexcept { return &item_; }
+        const T* operator->() const noexcept { return &item_; }
+
+    private:
+        friend class queue;
+        tracked(queue& from, T&& item) : from_(&from), item_(std::move(item)) {}
+        queue* from_;
+        T item_;
+    };
 
     /// Makes a queue for at most `capacity` items; 0: without a bound.
     explicit queue(std::size_t capacity = 0)
@@ -42,20 +91,22 @@ public:
     queue(const queue&) = delete;
     queue& operator=(const queue&) = delete;
 
-    /// Puts an item in; awaits room while the queue is full. Cancelled, it has put nothing.
+    /// Puts an item in; awaits room while the queue is full.
     ///
-    /// Throws `queue_shut_down_error` if the queue is, or while waiting gets, shut down.
-    task<> put(T item) {
-        refuse_if_shut_down();
-        const bool room = co_await room_.take("room in a queue");
-        if (!room || shut_down_) throw_shut_down("put");
-        add(std::move(item));
+    /// Throws `queue_shut_down_error` if the queue is, or while waiting gets, shut down, and
+    /// `cancelled_error`; then nothing was put and an item that was moved in is the caller's still.
+    /// It must live until then: `spawn` and task groups take it in themselves.
+    [[nodiscard("co_await it")]] putting<T&> put(T&& item) noexcept { return {*this, item}; }
+    [[nodiscard("co_await it")]] putting<T> put(const T& item)
+        requires std::copy_constructible<T>
+    {
+        return {*this, item};
     }
     /// Puts an item in if there is room now; tells whether it did, and leaves it alone if not.
     ///
     /// Throws `queue_shut_down_error` if the queue is shut down.
     [[nodiscard]] bool try_put(T&& item) {
-        refuse_if_shut_down();
+        refuse_if_shut_down("put");
         if (!room_.try_take()) return false;
         add(std::move(item));
         return true;
@@ -64,6 +115,17 @@ public:
         requires std::copy_constructible<T>
     {
         return try_put(T(item));
+    }
+    /// As `put`, for at most `limit`: tells whether it did, and leaves the item alone if not.
+    template <class Rep, class Period>
+    task<bool> put_for(T&& item, std::chrono::duration<Rep, Period> limit) {
+        return within(timeout(limit, put(std::move(item))));
+    }
+    template <class Rep, class Period>
+    task<bool> put_for(const T& item, std::chrono::duration<Rep, Period> limit)
+        requires std::copy_constructible<T>
+    {
+        return within(timeout(limit, put(item)));
     }
 
     /// Takes the next item out; awaits one while the queue is empty.
@@ -85,8 +147,19 @@ public:
     /// Throws `queue_shut_down_error` once the queue is shut down and nothing is left in it.
     [[nodiscard]] std::optional<T> try_get() {
         if (items_there_.try_take()) return std::optional<T>(take());
-        refuse_if_shut_down();
+        refuse_if_shut_down("get");
         return std::nullopt;
+    }
+    /// As `get`, for at most `limit`: gives nothing if there was none in time.
+    template <class Rep, class Period>
+    task<std::optional<T>> get_for(std::chrono::duration<Rep, Period> limit) {
+        return get_within(timeout(limit, get()));
+    }
+    /// As `get`; the item is counted by `task_done` when the result goes.
+    task<tracked> get_tracked() {
+        const bool there = co_await items_there_.take("an item of a queue");
+        if (!there) throw_shut_down("get");
+        co_return tracked(*this, take());
     }
 
     /// Counts one item that was put as worked off. Throws `invalid_state_error` if called more
@@ -95,11 +168,11 @@ public:
         if (unfinished_ == 0) {
             throw invalid_state_error("task_done: called more often than items were put");
         }
-        if (--unfinished_ == 0) joiners_.serve_all();
+        count_done();
     }
     /// Awaits that every item that was ever put has been counted by `task_done` or dropped.
-    [[nodiscard("co_await it")]] detail::plain_wait join() noexcept {
-        return detail::plain_wait(joiners_, unfinished_ == 0, "join of a queue");
+    task<> join() {
+        if (unfinished_ != 0) co_await detail::plain_wait(joiners_, false, "join of a queue");
     }
 
     /// Returns how many items are queued, those on their way to a getter included.
@@ -125,7 +198,7 @@ public:
         std::optional<T> dropped;
         while (items_there_.try_take()) {
             dropped.emplace(take());
-            task_done();
+            count_done();
         }
     }
 
@@ -133,8 +206,26 @@ private:
     [[noreturn]] static void throw_shut_down(const char* verb) {
         throw queue_shut_down_error(std::string(verb) + ": the queue has been shut down");
     }
-    void refuse_if_shut_down() const {
-        if (shut_down_) throw_shut_down("put or get");
+    void refuse_if_shut_down(const char* verb) const {
+        if (shut_down_) throw_shut_down(verb);
+    }
+    static task<bool> within(task<> put) {
+        try {
+            co_await put;
+        } catch (const timeout_error&) {
+            co_return false;
+        }
+        co_return true;
+    }
+    static task<std::optional<T>> get_within(task<T> get) {
+        try {
+            co_return std::optional<T>(co_await get);
+        } catch (const timeout_error&) {
+            co_return std::nullopt;
+        }
+    }
+    void count_done() noexcept {
+        if (unfinished_ != 0 && --unfinished_ == 0) joiners_.serve_all();
     }
     void add(T&& item) {
         try {

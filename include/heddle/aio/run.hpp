@@ -2,7 +2,7 @@
 #pragma once
 
 #include <heddle/aio/task.hpp>
-#include <heddle/detail/job.hpp>
+#include <heddle/detail/nursery.hpp>
 
 #include <iosfwd>
 #include <utility>
@@ -10,10 +10,11 @@
 namespace heddle::detail {
 
 /// The first job of a loop.
-class root_job final : public job {
+class root_job : public job {
 public:
-    /// Runs a loop in this thread until `root` has ended, then cancels and awaits all others.
-    void run(std::coroutine_handle<> root);
+    using job::job;
+    /// Runs a loop in this thread until the task has ended, then cancels and awaits all others.
+    void run();
 
 private:
     void done() noexcept override { ended_ = true; }
@@ -39,14 +40,9 @@ namespace heddle::aio {
 ///     int main() { return heddle::aio::run(serve()); }
 template <class T>
 T run(task<T> main) {
-    if (!main.valid()) detail::throw_task_used();
-    detail::root_job root;
-    auto& promise = main.frame().promise();
-    promise.claim();
-    promise.go_on_with(root);
-    root.run(main.frame());
-    if (root.skipped()) detail::throw_skipped();
-    return promise.take();
+    detail::owning<detail::root_job, T> root(std::move(main));
+    root.run();
+    return root.take();
 }
 
 /// Writes one line for each task of the running loop: its coroutine, and what it awaits; tasks

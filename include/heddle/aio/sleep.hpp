@@ -38,6 +38,12 @@ private:
     duration length_;
 };
 
+/// What `sleep_for` gives: how long, until somebody awaits it.
+struct sleeping {
+    sleep_awaiter operator co_await() const noexcept { return sleep_awaiter(length); }
+    duration length;
+};
+
 } // namespace heddle::detail
 
 namespace heddle::aio {
@@ -51,9 +57,9 @@ namespace heddle::aio {
 /// Example:
 ///     co_await heddle::aio::sleep_for(100ms);
 template <class Rep, class Period>
-[[nodiscard("co_await it")]] detail::sleep_awaiter
+[[nodiscard("co_await it")]] detail::sleeping
 sleep_for(std::chrono::duration<Rep, Period> d) noexcept {
-    return detail::sleep_awaiter(detail::to_duration(d));
+    return {detail::to_duration(d)};
 }
 
 } // namespace heddle::aio

@@ -1,6 +1,7 @@
 /// `spawn` and `shield`: tasks that belong to the loop rather than to who started them.
 #pragma once
 
+#include <heddle/aio/awaitable.hpp>
 #include <heddle/aio/future.hpp>
 #include <heddle/aio/task.hpp>
 #include <heddle/detail/nursery.hpp>
@@ -13,16 +14,20 @@
 namespace heddle::detail {
 
 /// A job owned by the loop until it has ended, and by its handle.
-class spawned_base : public task_job {
+class spawned_base : public job {
 public:
     /// Cancels it, from any thread.
     void request_cancel() noexcept;
     /// The handle (or the loop) needs it no more.
     void let_go() noexcept;
+    /// One more handle.
+    void hold() noexcept {
+        // relaxed: whoever copies a handle keeps the job alive meanwhile.
+        holders_.fetch_add(1, std::memory_order_relaxed);
+    }
 
 protected:
-    template <class T>
-    explicit spawned_base(const aio::task<T>& work) : task_job(work), box_(this_mailbox()) {}
+    explicit spawned_base(promise_base* root) : job(root), box_(this_mailbox()) {}
     ~spawned_base() override = default;
     void leave_loop() noexcept {
         ended_ = true;
@@ -32,7 +37,7 @@ protected:
 private:
     struct cancel_mail;
 
-    /// Protocol: counts the loop, the handle and requests on their way; whoever takes it to zero
+    /// Protocol: counts the loop, the handles and requests on their way; whoever takes it to zero
     /// destroys the job.
     std::atomic<int> holders_{2};
     bool ended_ = false; ///< the loop's thread only
@@ -40,29 +45,28 @@ private:
 };
 
 template <class T>
-class spawned final : public spawned_base {
+class spawned final : public owning<spawned_base, T> {
 public:
     spawned(aio::task<T>&& work, plain_state<T>& result)
-        : spawned_base(work), work_(std::move(work)), result_(result) {}
-    std::coroutine_handle<> root() const noexcept { return work_.frame(); }
+        : owning<spawned_base, T>(std::move(work)), result_(result) {}
 
 private:
     void done() noexcept override {
-        if (cut()) {
-            work_ = aio::task<T>(nullptr);
+        if (this->cut()) {
+            this->drop();
             result_.cancel(true);
             result_.drop_owner();
         } else {
             result_.start();
             const phase end = move_result();
-            work_ = aio::task<T>(nullptr);
+            this->drop();
             result_.finish(end, true);
         }
-        leave_loop(); // it MAY DIE
+        this->leave_loop(); // it MAY DIE
     }
     phase move_result() noexcept {
         try {
-            result_.emplace_from([this]() -> T { return work_.frame().promise().take(); });
+            result_.emplace_from([this]() -> T { return this->take(); });
             return phase::value;
         } catch (...) {
             result_.set_failure(std::current_exception());
@@ -70,7 +74,6 @@ private:
         }
     }
 
-    aio::task<T> work_;
     plain_state<T>& result_;
 };
 
@@ -96,22 +99,24 @@ private:
 
 namespace heddle::aio {
 
-/// A task that was spawned: cancel it, or await its result.
+/// A task that was spawned: cancel it, or await its result. Copies refer to the same task.
 ///
-/// Dropping the handle does not stop the task. A failure that nobody awaited goes to the failure
-/// handler when handle and task are both gone.
+/// Dropping the handles does not stop the task. A failure that nobody awaited goes to the failure
+/// handler when handles and task are gone.
 ///
 /// Thread safety: `cancel` and `done` from any thread, the rest on the loop's. Lifetime: may
 /// outlive the task and the loop.
 template <class T>
 class handle {
 public:
+    handle(const handle& other) noexcept : job_(other.job_), result_(other.result_) {
+        if (job_) job_->hold();
+    }
     handle(handle&& other) noexcept
         : job_(std::exchange(other.job_, nullptr)), result_(std::move(other.result_)) {}
-    handle& operator=(handle&& other) noexcept {
-        handle taken(std::move(other));
-        std::swap(job_, taken.job_);
-        std::swap(result_, taken.result_);
+    handle& operator=(handle other) noexcept {
+        std::swap(job_, other.job_);
+        std::swap(result_, other.result_);
         return *this;
     }
     ~handle() {
@@ -140,13 +145,41 @@ public:
     handle(detail::spawned_base& job, future<T> result) noexcept
         : job_(&job), result_(std::move(result)) {}
 
+    /// For Heddle's own parts: where a failure that is never looked at says that it comes from.
+    void made_at(const void* address) noexcept { result_.task()->set_address(address); }
+
 private:
     detail::spawned_base* job_;
     future<T> result_;
 };
 
-/// Starts `work` at the loop's next turn and returns a handle to it. The loop owns it: it runs
-/// whether or not the handle is kept, and `run` cancels it when the main task ends.
+} // namespace heddle::aio
+
+namespace heddle::detail {
+
+template <class T>
+aio::handle<T> spawn_task(aio::task<T>&& work) {
+    auto* result = plain_state<T>::make(1, true);
+    future<T> kept(result);
+    spawned<T>* started = nullptr;
+    try {
+        started = new spawned<T>(std::move(work), *result);
+    } catch (...) {
+        result->cancel(true);
+        result->drop_owner();
+        throw;
+    }
+    started->start(loop_jobs());
+    return aio::handle<T>(*started, std::move(kept));
+}
+
+} // namespace heddle::detail
+
+namespace heddle::aio {
+
+/// Starts `work`, a task or anything else to await, at the loop's next turn, and returns a handle
+/// to it. The loop owns it: it runs whether or not the handle is kept, and `run` cancels it when
+/// the main task ends.
 ///
 /// Throws `invalid_state_error` outside a loop or if `work` is empty, and `std::bad_alloc`; nothing
 /// was started then. Cost: two allocations, about 100 ns.
@@ -155,22 +188,12 @@ private:
 ///     auto beat = heddle::aio::spawn(heartbeat());
 ///     co_await talk();
 ///     beat.cancel();
-template <class T>
-[[gnu::noinline]] handle<T> spawn(task<T> work) {
+template <awaitable A>
+[[gnu::noinline]] handle<detail::awaited_t<A>> spawn(A work) {
     (void)detail::this_job("spawn");
-    auto* result = detail::plain_state<T>::make(1, true);
-    future<T> kept(result);
-    detail::spawned<T>* job = nullptr;
-    try {
-        job = new detail::spawned<T>(std::move(work), *result);
-    } catch (...) {
-        result->cancel(true);
-        result->drop_owner();
-        throw;
-    }
-    result->set_address(__builtin_return_address(0));
-    job->start(job->root());
-    return handle<T>(*job, std::move(kept));
+    auto handle = detail::spawn_task(detail::as_task(detail::keep(std::move(work))));
+    handle.made_at(__builtin_return_address(0));
+    return handle;
 }
 
 /// Runs `work` so that cancelling who awaits it does not touch it: the waiter gets its
@@ -182,10 +205,9 @@ template <class T>
 ///
 /// Example:
 ///     co_await heddle::aio::shield(commit(transaction));
-template <class T>
-task<T> shield(task<T> work) {
-    handle<T> started = spawn(std::move(work));
-    co_return co_await std::move(started);
+template <awaitable A>
+task<detail::awaited_t<A>> shield(A work) {
+    co_return co_await spawn(std::move(work));
 }
 
 } // namespace heddle::aio

@@ -1,5 +1,5 @@
-/// `aio::mutex`, `event`, `semaphore`, `condition` and `barrier`: how coroutines of one loop wait
-/// for each other.
+/// `aio::event`, `semaphore` and `barrier`, and with mutex.hpp `mutex` and `condition`: how
+/// coroutines of one loop wait for each other.
 ///
 /// Coroutines of a loop interleave only where they await, so data needs a lock only if it must not
 /// be seen half changed across an await. Who waits is served first come first served. A wait of a
@@ -7,102 +7,16 @@
 /// shared by threads or by two loops: `heddle::event` and the others in sync.hpp are for those.
 #pragma once
 
+#include <heddle/aio/mutex.hpp>
 #include <heddle/aio/task.hpp>
+#include <heddle/aio/timeout.hpp>
 #include <heddle/detail/waiting_line.hpp>
 
-#include <coroutine>
+#include <chrono>
 #include <cstddef>
 #include <utility>
 
 namespace heddle::aio {
-
-/// A lock that may be held across an await.
-///
-/// Example:
-///     auto guard = co_await mutex.lock();
-///     balance = co_await read();
-///     co_await write(balance - 10);
-///
-/// Thread safety: one loop. Lifetime: outlives its guards and who waits.
-class mutex {
-public:
-    /// Holds the mutex until it goes; `co_await mutex.lock()` gives one.
-    ///
-    /// Thread safety: one loop. Lifetime: the mutex must outlive it.
-    class [[nodiscard]] guard {
-    public:
-        guard() noexcept = default;
-        guard(guard&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
-        guard& operator=(guard&& other) noexcept {
-            guard taken(std::move(other));
-            std::swap(held_, taken.held_);
-            return *this;
-        }
-        ~guard() { unlock(); }
-
-        /// Tells whether it holds the mutex.
-        explicit operator bool() const noexcept { return held_ != nullptr; }
-        /// Lets go before its time; who waits longest has the mutex then.
-        void unlock() noexcept {
-            if (held_) std::exchange(held_, nullptr)->unlock();
-        }
-
-    private:
-        friend class mutex;
-        friend class condition;
-        explicit guard(mutex& held) noexcept : held_(&held) {}
-        mutex* held_ = nullptr;
-    };
-
-private:
-    class locking final : public detail::line_wait {
-    public:
-        locking(mutex& m, bool in_any_case) noexcept
-            : line_wait("a mutex"), mutex_(m), in_any_case_(in_any_case) {}
-        bool await_ready() {
-            if (refused("lock") && !in_any_case_) return true;
-            if (mutex_.locked_) return false;
-            return mutex_.locked_ = true;
-        }
-        void await_suspend(std::coroutine_handle<> at) noexcept { stand_in(mutex_.line_, at); }
-        guard await_resume() const {
-            if (!in_any_case_) throw_if_refused();
-            return guard(mutex_);
-        }
-
-    private:
-        void cancel() noexcept override {
-            if (!in_any_case_) line_wait::cancel();
-        }
-        mutex& mutex_;
-        const bool in_any_case_; ///< to be had even by a cancelled coroutine
-    };
-
-public:
-    mutex() noexcept = default;
-    mutex(const mutex&) = delete;
-    mutex& operator=(const mutex&) = delete;
-
-    /// Awaits the mutex; gives a guard. Throws `cancelled_error`.
-    [[nodiscard("co_await it")]] locking lock() noexcept { return locking(*this, false); }
-    /// Gives a guard that holds the mutex if it was free, and an empty one otherwise.
-    guard try_lock() noexcept {
-        if (locked_) return guard();
-        locked_ = true;
-        return guard(*this);
-    }
-    /// Tells whether somebody holds it.
-    bool locked() const noexcept { return locked_; }
-
-private:
-    friend class condition;
-    void unlock() noexcept {
-        if (!line_.serve_one()) locked_ = false; // else it is the other's now
-    }
-
-    detail::waiting_line line_;
-    bool locked_ = false;
-};
 
 /// A flag to wait for; as `heddle::event`, for coroutines.
 ///
@@ -111,6 +25,14 @@ private:
 ///
 /// Thread safety: one loop. Lifetime: outlives who waits.
 class event {
+    /// What `wait` gives, until somebody awaits it.
+    struct to_wait {
+        detail::plain_wait operator co_await() const noexcept {
+            return detail::plain_wait(of.line_, of.set_, "an event");
+        }
+        event& of;
+    };
+
 public:
     /// Sets the flag and lets everybody go who waits, even if it is cleared at once.
     void set() noexcept {
@@ -122,11 +44,23 @@ public:
     /// Tells whether the flag is set.
     bool is_set() const noexcept { return set_; }
     /// Awaits the flag. Throws `cancelled_error`.
-    [[nodiscard("co_await it")]] detail::plain_wait wait() noexcept {
-        return detail::plain_wait(line_, set_, "an event");
+    [[nodiscard("co_await it")]] to_wait wait() noexcept { return {*this}; }
+    /// Awaits the flag for at most `limit`; tells whether it is set. Throws `cancelled_error`.
+    template <class Rep, class Period>
+    task<bool> wait_for(std::chrono::duration<Rep, Period> limit) {
+        return wait_within(timeout(limit, wait()));
     }
 
 private:
+    static task<bool> wait_within(task<> wait) {
+        try {
+            co_await wait;
+        } catch (const timeout_error&) {
+            co_return false;
+        }
+        co_return true;
+    }
+
     detail::waiting_line line_;
     bool set_ = false;
 };
@@ -139,6 +73,14 @@ private:
 ///
 /// Thread safety: one loop. Lifetime: outlives its permits and who waits.
 class semaphore {
+    /// What `acquire` gives, until somebody awaits it.
+    struct to_acquire {
+        detail::tickets::taking_one operator co_await() const noexcept {
+            return {of, "a semaphore"};
+        }
+        detail::tickets& of;
+    };
+
 public:
     /// Gives one permit back when it goes; `co_await semaphore.permit()` gives one.
     ///
@@ -161,12 +103,10 @@ public:
     explicit semaphore(std::size_t permits) noexcept : free_(permits) {}
 
     /// Awaits a permit and takes it; `release` gives it back. Throws `cancelled_error`.
-    [[nodiscard("co_await it")]] detail::tickets::taking acquire() noexcept {
-        return free_.take("a semaphore");
-    }
+    [[nodiscard("co_await it")]] to_acquire acquire() noexcept { return {free_}; }
     /// The same, given back when the result goes.
     task<held_permit> permit() {
-        (void)co_await acquire();
+        co_await acquire();
         co_return held_permit(*this);
     }
     /// Takes a permit if there is one; tells whether it did.
@@ -178,74 +118,6 @@ public:
 
 private:
     detail::tickets free_;
-};
-
-/// A way to wait until something that a mutex guards has changed.
-///
-/// Example:
-///     auto guard = co_await mutex.lock();
-///     co_await changed.wait(guard, [&] { return !jobs.empty(); });
-///
-/// Thread safety: one loop. Lifetime: outlives who waits; the mutex outlives it.
-class condition {
-public:
-    /// Goes with `guards`, which every waiter holds.
-    explicit condition(mutex& guards) noexcept : mutex_(guards) {}
-
-    /// Lets go of the mutex, awaits a notification, and takes the mutex again: also when it throws
-    /// `cancelled_error`. `held` must hold the mutex, and stay where it is.
-    task<> wait(mutex::guard& held) {
-        detail::waiting_line& line = line_;
-        held.held_ = nullptr;
-        bool cancelled = false;
-        {
-            notification told(line, mutex_);
-            cancelled = co_await notification::waiting{told};
-        }
-        held = co_await mutex::locking(mutex_, true);
-        if (cancelled) notification::give_up();
-    }
-    /// The same, again and again until `ready()`, which is called with the mutex held.
-    template <class Predicate>
-    task<> wait(mutex::guard& held, Predicate ready) {
-        while (!ready()) co_await wait(held);
-    }
-    /// Lets the longest waiter go on.
-    void notify_one() noexcept { line_.serve_one(); }
-    /// Lets all waiters go on, one after the other.
-    void notify_all() noexcept { line_.serve_all(); }
-
-private:
-    class notification final : public detail::line_wait {
-    public:
-        notification(detail::waiting_line& line, mutex& m) noexcept
-            : line_wait("a condition"), in_(line), mutex_(m) {}
-        /// What is awaited: true if the coroutine was cancelled instead of notified.
-        struct waiting {
-            bool await_ready() const { return of.is_refused(); }
-            void await_suspend(std::coroutine_handle<> at) const noexcept { of.stop(at); }
-            bool await_resume() const noexcept { return of.was_refused(); }
-            notification& of;
-        };
-        [[noreturn]] static void give_up() { throw_cancelled(); }
-
-    private:
-        friend struct waiting;
-        bool is_refused() {
-            if (!refused("wait")) return false;
-            mutex_.unlock();
-            return true;
-        }
-        void stop(std::coroutine_handle<> at) noexcept {
-            stand_in(in_, at);
-            mutex_.unlock();
-        }
-        detail::waiting_line& in_;
-        mutex& mutex_;
-    };
-
-    mutex& mutex_;
-    detail::waiting_line line_;
 };
 
 /// A place where a fixed number of coroutines wait until all of them have come, again and again.

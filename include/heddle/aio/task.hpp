@@ -59,6 +59,10 @@ public:
     explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
     /// For Heddle's own parts: the coroutine.
     std::coroutine_handle<promise_type> frame() const noexcept { return frame_; }
+    /// For Heddle's own parts: the coroutine, which the caller owns from now on.
+    std::coroutine_handle<promise_type> release() noexcept {
+        return std::exchange(frame_, nullptr);
+    }
 
 private:
     std::coroutine_handle<promise_type> frame_;

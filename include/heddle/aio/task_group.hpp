@@ -1,26 +1,23 @@
 /// `with_task_group`: start tasks as you go; none outlives the group.
 #pragma once
 
-#include <heddle/aio/task.hpp>
+#include <heddle/aio/awaitable.hpp>
 #include <heddle/detail/nursery.hpp>
 
 #include <concepts>
 #include <functional>
-#include <memory>
 #include <utility>
 
 namespace heddle::detail {
 
 /// A child that nobody keeps: it goes when it has ended.
 template <class T>
-class group_child final : public child_base {
+class group_child final : public owning<child_base, T> {
 public:
-    explicit group_child(aio::task<T>&& work) : child_base(work), work_(std::move(work)) {}
-    std::coroutine_handle<> root() const noexcept { return work_.frame(); }
+    using owning<child_base, T>::owning;
 
 private:
     void let_go() noexcept override { delete this; }
-    aio::task<T> work_;
 };
 
 } // namespace heddle::detail
@@ -36,14 +33,13 @@ public:
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
 
-    /// Starts `work` at the loop's next turn; its value, if any, is dropped. In a group that is
-    /// being cancelled nothing of it runs. Throws `invalid_state_error` if `work` is empty, and
-    /// `std::bad_alloc`; the group is unchanged then.
-    template <class T>
-    void spawn(task<T> work) {
-        auto child = std::make_unique<detail::group_child<T>>(std::move(work));
-        const auto root = child->root();
-        children_.start(*child.release(), root);
+    /// Starts `work`, a task or anything else to await, at the loop's next turn; its value, if any,
+    /// is dropped. In a group that is being cancelled nothing of it runs. Throws
+    /// `invalid_state_error` if `work` is empty, and `std::bad_alloc`; the group is unchanged then.
+    template <awaitable A>
+    void spawn(A work) {
+        using child = detail::group_child<detail::awaited_t<A>>;
+        children_.start(*new child(detail::as_task(detail::keep(std::move(work)))));
     }
 
     /// Cancels everything in the group, its body too; `with_task_group` then returns normally once

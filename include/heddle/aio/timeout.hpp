@@ -1,8 +1,8 @@
 /// `timeout`: a time limit that ends the work.
 #pragma once
 
+#include <heddle/aio/awaitable.hpp>
 #include <heddle/aio/sleep.hpp>
-#include <heddle/aio/task.hpp>
 #include <heddle/detail/nursery.hpp>
 
 #include <chrono>
@@ -21,6 +21,7 @@ private:
     void expired() noexcept override;
 
     nursery& of_;
+    bool grace_; ///< no time at all: once more round the loop, so that the children begin
     bool passed_ = false;
 };
 
@@ -42,7 +43,8 @@ aio::task<T> with_limit(duration limit, aio::task<T> work) {
 
 namespace heddle::aio {
 
-/// Runs `work` for at most `limit`; gives its value, or throws what it throws.
+/// Runs `work`, a task or anything else to await, for at most `limit`; gives its value, or throws
+/// what it throws.
 ///
 /// When the time is up, `work` is cancelled, and when it has ended, `timeout_error` is thrown: it
 /// never goes on in the background. If it ends with a value or another exception in spite of that,
@@ -56,9 +58,9 @@ namespace heddle::aio {
 ///     } catch (const heddle::timeout_error&) {
 ///         page = "too slow";
 ///     }
-template <class Rep, class Period, class T>
-task<T> timeout(std::chrono::duration<Rep, Period> limit, task<T> work) {
-    return detail::with_limit(detail::to_duration(limit), std::move(work));
+template <class Rep, class Period, awaitable A>
+task<detail::awaited_t<A>> timeout(std::chrono::duration<Rep, Period> limit, A work) {
+    return detail::with_limit(detail::to_duration(limit), detail::as_task(std::move(work)));
 }
 
 } // namespace heddle::aio

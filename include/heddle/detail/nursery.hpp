@@ -3,11 +3,13 @@
 
 #include <heddle/aio/task.hpp>
 #include <heddle/detail/job.hpp>
+#include <heddle/detail/slab.hpp>
 #include <heddle/error.hpp>
 #include <heddle/outcome.hpp>
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <type_traits>
 #include <utility>
@@ -15,53 +17,67 @@
 
 namespace heddle::detail {
 
-/// A job that runs one task, without the type of its result.
-class task_job : public job {
+/// A job that owns the task that it runs: a `Base` with the type of the result.
+///
+/// Thread safety: one loop. Lifetime: owns the task's frame; must not die while it runs.
+template <class Base, class T>
+class owning : public Base {
 public:
-    /// Its exception (cancelled_error if it was skipped), or null. Once it has ended.
-    std::exception_ptr failure() const noexcept;
-    /// It was cancelled, and ended for that reason.
-    bool cut() const noexcept;
+    /// Throws invalid_state_error, and leaves `work` alone, if it is empty or was awaited.
+    template <class... Args>
+    explicit owning(aio::task<T>&& work, Args&&... args)
+        : Base(promise_of(work), std::forward<Args>(args)...) {
+        (void)work.release();
+    }
+    ~owning() override { drop(); }
+
+    /// The value of the ended task, or its exception thrown. Once.
+    T take() {
+        if (this->skipped()) throw_skipped();
+        return promise().take();
+    }
+    outcome<T> take_outcome() {
+        if (this->failed()) return outcome<T>(this->failure());
+        if constexpr (std::is_void_v<T>) return {};
+        else return outcome<T>(promise().take());
+    }
+
+    // Recycled as the frames are.
+    static void* operator new(std::size_t size) {
+        return slab_allocate(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    }
+    static void operator delete(void* memory, std::size_t size) noexcept {
+        slab_free(memory, size, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    }
 
 protected:
-    /// Takes charge of `work`. Throws invalid_state_error if it is empty or was awaited.
-    template <class T>
-    explicit task_job(const aio::task<T>& work)
-        : promise_(work.valid() ? promise_of(work) : nullptr) {
-        if (!promise_) throw_task_used();
-        promise_->claim();
-        promise_->go_on_with(*this);
+    /// Destroys the frame early, once it has ended.
+    void drop() noexcept {
+        if (this->root()) frame().destroy();
+        this->forget_root();
     }
-    ~task_job() override = default;
 
 private:
-    template <class T>
     static promise_base* promise_of(const aio::task<T>& work) noexcept {
-        return &work.frame().promise();
+        return work.valid() ? &work.frame().promise() : nullptr;
     }
-    promise_base* promise_;
+    task_promise<T>& promise() const noexcept {
+        return static_cast<task_promise<T>&>(*this->root());
+    }
+    std::coroutine_handle<task_promise<T>> frame() const noexcept {
+        return std::coroutine_handle<task_promise<T>>::from_promise(promise());
+    }
 };
-
-/// The value of an ended job's task, or its exception thrown. Once.
-template <class T>
-T take_from(const task_job& ended, const aio::task<T>& work) {
-    if (ended.skipped()) throw_skipped();
-    return work.frame().promise().take();
-}
-template <class T>
-outcome<T> outcome_from(const task_job& ended, const aio::task<T>& work) {
-    if (std::exception_ptr why = ended.failure()) return outcome<T>(std::move(why));
-    if constexpr (std::is_void_v<T>) return {};
-    else return outcome<T>(work.frame().promise().take());
-}
 
 class nursery;
 
 /// A job of a nursery.
-class child_base : public task_job {
+class child_base : public job {
 protected:
-    using task_job::task_job;
+    explicit child_base(promise_base* root, std::uint32_t place = 0) : job(root), place_(place) {}
     ~child_base() override = default;
+    nursery& in() const noexcept { return *in_; }
+    std::uint32_t place() const noexcept { return place_; }
 
 private:
     friend class nursery;
@@ -69,24 +85,13 @@ private:
     /// The nursery needs it no more; a child that owns itself goes here.
     virtual void let_go() noexcept {}
 
+    std::uint32_t place_; ///< among its siblings, where that matters
     nursery* in_ = nullptr;
-    child_base* next_ = nullptr;
-    child_base* previous_ = nullptr;
 };
 
-/// A child and its task, in the frame of whoever waits for it.
+/// A child whose result somebody takes.
 template <class T>
-class child final : public child_base {
-public:
-    explicit child(aio::task<T>&& work) : child_base(work), work_(std::move(work)) {}
-
-    std::coroutine_handle<> root() const noexcept { return work_.frame(); }
-    T take() { return take_from(*this, work_); }
-    outcome<T> take_outcome() { return outcome_from(*this, work_); }
-
-private:
-    aio::task<T> work_;
-};
+using child = owning<child_base, T>;
 
 /// What happens to the others when a child fails: they are cancelled, or go on.
 enum class on_failure { cancel_the_others, go_on };
@@ -98,19 +103,17 @@ enum class on_failure { cancel_the_others, go_on };
 /// handler.
 ///
 /// Lifetime: in the frame of the parent's coroutine; must be empty when it is destroyed.
-class nursery final : public leaf {
+class nursery : public leaf {
 public:
     explicit nursery(on_failure policy = on_failure::cancel_the_others);
-    ~nursery();
+    virtual ~nursery(); // a gathering is one
 
     /// Queues `c`; in a nursery that is being cancelled it is cancelled at once.
-    void start(child_base& c, std::coroutine_handle<> root) noexcept;
-    template <class T>
-    void start(child<T>& c) noexcept {
-        start(c, c.root());
-    }
+    void start(child_base& c) noexcept;
     /// Cancels all children, those still to be started too.
     void cancel_all() noexcept;
+    /// The parent will be thrown this, unless something else failed before; cancels all children.
+    void fail(std::exception_ptr why) noexcept;
 
     /// What `wait` gives; not the nursery itself, which g++ 12 would copy.
     struct waiting {
@@ -137,10 +140,11 @@ private:
     void settle();
     void cancel() noexcept override;
     const char* what() const noexcept override { return "its children"; }
+    const job_list* children() const noexcept override { return &children_; }
     void ended(child_base& c) noexcept;
     bool enough() const noexcept { return running_ <= (cancelling_ ? 0 : enough_); }
 
-    child_base* first_ = nullptr;
+    job_list children_;
     std::size_t running_ = 0;
     std::size_t enough_ = 0;
     std::exception_ptr failure_;

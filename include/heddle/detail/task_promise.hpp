@@ -97,8 +97,20 @@ protected:
     state state_ = state::made;
 };
 
+inline job::job(promise_base* root) : root_(root) {
+    if (!root_) throw_task_used();
+    root_->claim();
+    root_->go_on_with(*this);
+}
+inline bool job::failed() const noexcept {
+    return skipped_ || root_->failure();
+}
+
 template <class T>
 class task_promise final : public promise_base {
+    static_assert(std::is_reference_v<T> || alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+                  "aio::task: T is over-aligned, which frames of coroutines are not; give a "
+                  "std::unique_ptr to it");
     using stored = std::conditional_t<std::is_reference_v<T>,
                                       std::add_pointer_t<std::remove_reference_t<T>>,
                                       std::remove_cv_t<T>>;

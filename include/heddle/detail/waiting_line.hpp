@@ -86,15 +86,18 @@ class tickets {
 public:
     explicit tickets(std::size_t count) noexcept : count_(count) {}
 
-    class taking final : public line_wait {
+    class wait_for_one : public line_wait {
     public:
-        taking(tickets& from, const char* what) noexcept : line_wait(what), from_(from) {}
+        wait_for_one(tickets& from, const char* what) noexcept : line_wait(what), from_(from) {}
         bool await_ready() {
             return refused("acquire") || (taken_ = from_.try_take()) || from_.closed_;
         }
         void await_suspend(std::coroutine_handle<> at) noexcept { stand_in(from_.line_, at); }
+
+    protected:
+        ~wait_for_one() = default;
         /// True if it got one; false if there are none and never will be. Throws cancelled_error.
-        bool await_resume() const {
+        bool got() const {
             throw_if_refused();
             return taken_ || was_served();
         }
@@ -102,6 +105,18 @@ public:
     private:
         tickets& from_;
         bool taken_ = false;
+    };
+    /// Gives what `got` says.
+    class taking final : public wait_for_one {
+    public:
+        using wait_for_one::wait_for_one;
+        bool await_resume() const { return got(); }
+    };
+    /// For tickets that are never closed.
+    class taking_one final : public wait_for_one {
+    public:
+        using wait_for_one::wait_for_one;
+        void await_resume() const { (void)got(); }
     };
 
     taking take(const char* what) noexcept { return taking(*this, what); }

@@ -1,0 +1,359 @@
+/// What the reference promises about coroutines, each line as a user would write it.
+#include "support/lost_failures.hpp"
+#include "support/virtual_loop.hpp"
+
+#include <heddle/aio.hpp>
+#include <heddle/promise.hpp>
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+using namespace std::chrono_literals;
+namespace aio = heddle::aio;
+using heddle::test::lost_failures;
+using heddle::test::now;
+using heddle::test::run_virtually;
+
+namespace {
+
+aio::task<int> after(heddle::duration d, int x) {
+    co_await aio::sleep_for(d);
+    co_return x;
+}
+aio::task<> pause(heddle::duration d) {
+    co_await aio::sleep_for(d);
+}
+std::vector<aio::task<int>> three() {
+    std::vector<aio::task<int>> tasks;
+    for (int i = 1; i <= 3; ++i) tasks.push_back(after(i * 1s, i));
+    return tasks;
+}
+
+TEST(AioContract, GathersVectorsNamedOrMoved) {
+    struct code {
+        static aio::task<> main() {
+            std::vector<int> all = co_await aio::gather(three(), {.limit = 10});
+            EXPECT_EQ(all, (std::vector{1, 2, 3}));
+            auto tasks = three();
+            std::vector<heddle::outcome<int>> o = co_await aio::gather_outcomes(tasks);
+            EXPECT_EQ(o.at(2).value(), 3);
+            EXPECT_TRUE(tasks.empty());
+            tasks = three();
+            all = co_await aio::gather(tasks);
+            EXPECT_EQ(all.size(), 3u);
+            std::vector<aio::task<>> nothing;
+            nothing.push_back(pause(1s));
+            co_await aio::gather(std::move(nothing), {.limit = 1});
+            std::vector<aio::task<std::unique_ptr<int>>> none;
+            EXPECT_TRUE((co_await aio::gather_outcomes(std::move(none))).empty());
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, AsCompletedIsALoop) {
+    struct code {
+        static aio::task<> main() {
+            auto tasks = three();
+            int sum = 0;
+            auto c = aio::as_completed(tasks);
+            while (auto next = co_await c.next()) sum += next->value();
+            EXPECT_EQ(sum, 6);
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, AnythingAwaitableGoesWhereATaskDoes) {
+    struct code {
+        static aio::task<> main() {
+            aio::event never;
+            const auto start = now();
+            EXPECT_THROW(co_await aio::timeout(1s, never.wait()), heddle::timeout_error);
+            EXPECT_THROW(co_await aio::timeout(1s, aio::sleep_for(1h)), heddle::timeout_error);
+            co_await aio::gather(aio::sleep_for(1s), aio::sleep_for(1s));
+            EXPECT_EQ(now() - start, 3s);
+            aio::semaphore permits(1);
+            co_await permits.acquire();
+            EXPECT_THROW(co_await aio::timeout(1s, permits.acquire()), heddle::timeout_error);
+            aio::mutex m;
+            auto guard = co_await aio::timeout(1s, m.lock());
+            EXPECT_TRUE(guard);
+            EXPECT_THROW((void)co_await aio::timeout(1s, m.lock()), heddle::timeout_error);
+            heddle::promise<int> late;
+            EXPECT_THROW((void)co_await aio::timeout(1s, late.get_future()), heddle::timeout_error);
+            const auto both = co_await aio::gather(heddle::make_ready_future(1), after(1s, 2));
+            EXPECT_EQ(std::get<0>(both) + std::get<1>(both), 3);
+            std::vector<heddle::future<int>> ready;
+            for (int i = 0; i < 3; ++i) ready.push_back(heddle::make_ready_future(i));
+            const std::vector<int> all = co_await aio::gather(ready);
+            EXPECT_EQ(all, (std::vector{0, 1, 2}));
+            (void)aio::spawn(aio::sleep_for(1s));
+            co_await aio::shield(aio::sleep_for(1s));
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, HandlesAreCopiedAwaitedTwiceAndGathered) {
+    struct code {
+        static aio::task<> main() {
+            const aio::handle<int> a = aio::spawn(after(1s, 1));
+            const aio::handle<int> b = aio::spawn(after(2s, 2));
+            const aio::handle<int> same = a;
+            const auto both = co_await aio::gather(a, b);
+            EXPECT_EQ(std::get<0>(both) + std::get<1>(both), 3);
+            EXPECT_TRUE(a.done());
+            EXPECT_EQ(co_await a, 1);
+            EXPECT_EQ(co_await same, 1);
+            std::vector<aio::handle<int>> more{aio::spawn(after(3s, 3)), b};
+            EXPECT_EQ((co_await aio::gather(more)).at(0), 3);
+            const aio::handle<int> slow = aio::spawn(after(1h, 4));
+            EXPECT_THROW((void)co_await aio::timeout(1s, slow), heddle::timeout_error);
+            EXPECT_FALSE(slow.done()) << "a limit for the waiter is none for the task";
+            slow.cancel();
+            EXPECT_THROW((void)co_await slow, heddle::cancelled_error);
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, WorkGoesToAPoolInThreeWays) {
+    struct code {
+        static int twice(int x) { return 2 * x; }
+        static aio::task<> main(heddle::thread_pool& pool) {
+            EXPECT_EQ(co_await aio::to_thread(twice, 1), 2);
+            EXPECT_EQ(co_await aio::run_in_executor(pool, twice, 2), 4);
+            EXPECT_EQ(co_await pool.submit(twice, 3), 6);
+            std::vector<heddle::future<int>> many;
+            for (int i = 0; i < 100; ++i) many.push_back(pool.submit(twice, i));
+            int sum = 0;
+            auto c = aio::as_completed(std::move(many));
+            while (auto next = co_await c.next()) sum += next->value();
+            EXPECT_EQ(sum, 9900);
+        }
+    };
+    heddle::thread_pool pool(2);
+    aio::run(code::main(pool));
+}
+
+TEST(AioContract, APutThatFailsLeavesTheItem) {
+    struct code {
+        using queue = aio::queue<std::unique_ptr<int>>;
+        static aio::task<> put(queue& q, std::unique_ptr<int>& item) {
+            co_await q.put(std::move(item));
+        }
+        static aio::task<> main() {
+            queue q(1);
+            co_await q.put(std::make_unique<int>(1));
+            auto item = std::make_unique<int>(2);
+            EXPECT_FALSE(q.try_put(std::move(item)));
+            const bool put_in_time = co_await q.put_for(std::move(item), 1s);
+            EXPECT_FALSE(put_in_time);
+            EXPECT_TRUE(item);
+            EXPECT_THROW(co_await aio::timeout(1s, q.put(std::move(item))), heddle::timeout_error);
+            EXPECT_TRUE(item);
+            EXPECT_THROW(co_await aio::timeout(1s, put(q, item)), heddle::timeout_error);
+            EXPECT_TRUE(item);
+            const auto waiting = aio::spawn(put(q, item));
+            co_await aio::sleep_for(1s);
+            q.shutdown();
+            EXPECT_THROW(co_await waiting, heddle::queue_shut_down_error);
+            EXPECT_TRUE(item);
+            EXPECT_THROW(co_await q.put(std::move(item)), heddle::queue_shut_down_error);
+            EXPECT_TRUE(item);
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, ASpawnedPutOwnsItsItem) {
+    struct code {
+        static aio::task<> main() {
+            aio::queue<std::string> q(1);
+            std::string text = "a text that is too long to be stored in the string itself";
+            const std::string copy = text;
+            co_await q.put(text);
+            EXPECT_EQ(text, copy);
+            const auto first = aio::spawn(q.put(std::string(copy)));
+            co_await aio::with_task_group([&](aio::task_group& g) -> aio::task<> {
+                g.spawn(q.put(std::move(text)));
+                co_await aio::sleep_for(1s);
+                for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await q.get(), copy);
+            });
+            EXPECT_TRUE(first.done());
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, QueueHasTheVerbsOfTheOtherQueue) {
+    struct code {
+        static aio::task<> consume(aio::queue<int>& q, int& sum) {
+            while (auto item = co_await q.next()) {
+                sum += *item;
+                q.task_done();
+            }
+        }
+        static aio::task<> main() {
+            aio::queue<int> q;
+            EXPECT_EQ(co_await q.get_for(1s), std::nullopt);
+            EXPECT_TRUE(co_await q.put_for(1, 1s));
+            EXPECT_EQ(co_await q.get_for(1s), std::optional(1));
+            q.task_done();
+            co_await q.put(2);
+            const auto joined = aio::spawn(q.join());
+            {
+                auto tracked = co_await q.get_tracked();
+                EXPECT_EQ(*tracked, 2);
+                co_await aio::sleep_for(1s);
+                EXPECT_FALSE(joined.done());
+            }
+            co_await joined;
+            EXPECT_THROW(q.task_done(), heddle::invalid_state_error);
+            int sum = 0;
+            const auto consumer = aio::spawn(consume(q, sum));
+            for (int i = 1; i <= 4; ++i) co_await q.put(i);
+            co_await q.join();
+            EXPECT_EQ(sum, 10);
+            q.shutdown();
+            co_await consumer;
+            EXPECT_THROW((void)co_await q.get(), heddle::queue_shut_down_error);
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, EventHasATimedWait) {
+    struct code {
+        static aio::task<> main() {
+            aio::event e;
+            EXPECT_FALSE(co_await e.wait_for(1s));
+            EXPECT_FALSE(co_await e.wait_for(0s));
+            e.set();
+            EXPECT_TRUE(co_await e.wait_for(1s));
+            EXPECT_TRUE(co_await e.wait_for(0s));
+            EXPECT_TRUE(e.is_set());
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, ConditionWantsItsOwnMutexHeld) {
+    struct code {
+        static aio::task<> produce(aio::mutex& m, aio::condition& c, int& stock) {
+            for (int i = 0; i < 3; ++i) {
+                co_await aio::sleep_for(1s);
+                auto guard = co_await m.lock();
+                ++stock;
+                c.notify_one();
+            }
+        }
+        static aio::task<> main() {
+            aio::mutex m, other;
+            aio::condition changed(m);
+            int stock = 0;
+            const auto producer = aio::spawn(produce(m, changed, stock));
+            auto guard = co_await m.lock();
+            co_await changed.wait(guard, [&] { return stock == 3; });
+            EXPECT_TRUE(guard);
+            EXPECT_EQ(stock, 3);
+            guard.unlock();
+            EXPECT_THROW(co_await changed.wait(guard), heddle::invalid_state_error);
+            auto wrong = co_await other.lock();
+            EXPECT_THROW(co_await changed.wait(wrong), heddle::invalid_state_error);
+            EXPECT_TRUE(wrong);
+            co_await producer;
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, GatherRefusesAnUsedTaskBeforeAnythingRuns) {
+    struct code {
+        static aio::task<> touch(bool& ran) {
+            ran = true;
+            co_return;
+        }
+        static aio::task<> main() {
+            bool ran = false;
+            std::vector<aio::task<>> tasks;
+            tasks.push_back(touch(ran));
+            tasks.push_back(touch(ran));
+            aio::task<> taken = std::move(tasks[1]);
+            EXPECT_THROW(co_await aio::gather(std::move(tasks)), heddle::invalid_state_error);
+            EXPECT_FALSE(ran);
+            co_await taken;
+            ran = false;
+            std::vector<aio::task<>> again;
+            again.push_back(touch(ran));
+            again.push_back(std::move(taken)); // not empty, but awaited
+            EXPECT_THROW(co_await aio::gather(std::move(again)), heddle::invalid_state_error);
+            EXPECT_FALSE(ran);
+        }
+    };
+    const lost_failures lost; // the refused task was never awaited
+    run_virtually(code::main());
+}
+
+/// A value whose second move throws.
+struct brittle {
+    int moves = 0;
+    brittle() = default;
+    brittle(brittle&& other) : moves(other.moves + 1) {
+        if (moves == 2) throw std::runtime_error("broke");
+    }
+    brittle& operator=(brittle&&) = default;
+};
+
+TEST(AioContract, GatherPassesOnWhatAMoveThrows) {
+    struct code {
+        static aio::task<brittle> make() { co_return brittle(); }
+        static aio::task<> main() {
+            std::vector<aio::task<brittle>> tasks;
+            tasks.push_back(make());
+            EXPECT_THROW((void)co_await aio::gather(std::move(tasks)), std::runtime_error);
+        }
+    };
+    run_virtually(code::main());
+}
+
+TEST(AioContract, DumpShowsChildrenBelowTheirParent) {
+    struct code {
+        static aio::task<int> parent() {
+            const auto all = co_await aio::gather(after(1h, 1), after(2h, 2));
+            co_return std::get<0>(all);
+        }
+        static aio::task<std::string> main() {
+            const aio::handle<int> h = aio::spawn(parent());
+            co_await aio::sleep_for(1s);
+            std::ostringstream out;
+            aio::dump_tasks(out);
+            h.cancel();
+            co_return out.str();
+        }
+    };
+    const std::string text = run_virtually(code::main());
+    std::vector<std::string> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    ASSERT_EQ(lines.size(), 4u) << text;
+    EXPECT_NE(lines[0].find("main()"), std::string::npos) << text;
+    EXPECT_NE(lines[0].find(" is running"), std::string::npos) << text;
+    EXPECT_NE(lines[1].find("parent()"), std::string::npos) << text;
+    EXPECT_NE(lines[1].find(" awaits its children in "), std::string::npos) << text;
+    EXPECT_EQ(lines[2].rfind("  ", 0), 0u) << text;
+    EXPECT_NE(lines[3].find("after("), std::string::npos) << text;
+    EXPECT_NE(lines[3].find(" awaits sleep_for"), std::string::npos) << text;
+}
+
+} // namespace
