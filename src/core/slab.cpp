@@ -24,11 +24,14 @@ namespace heddle::detail {
 
 namespace {
 
-constexpr std::size_t smallest = 64, classes = 3, magazine_cells = 64;
+constexpr std::size_t smallest = 64, classes = 3;
+constexpr std::uint32_t magazine_cells = 64;
 
 struct cell {
-    cell* next;          ///< in the same magazine
-    cell* next_magazine; ///< in the depot; only in a magazine's first cell
+    cell* next; ///< in the same magazine
+    // In the depot, and only in a magazine's first cell:
+    cell* next_magazine;
+    std::uint32_t count; ///< cells of the magazine: who counts them waits for memory 64 times
 };
 
 /// Full magazines that no thread holds, one list a size class.
@@ -58,8 +61,9 @@ std::size_t class_of(std::size_t size) noexcept {
     return size <= smallest ? 0 : static_cast<std::size_t>(std::bit_width((size - 1) / smallest));
 }
 
-void give(std::size_t index, cell* magazine) noexcept {
+void give(std::size_t index, cell* magazine, std::uint32_t count) noexcept {
     std::lock_guard lock(shared.mutex);
+    magazine->count = count;
     magazine->next_magazine = shared.magazines[index];
     shared.magazines[index] = magazine;
 }
@@ -77,7 +81,7 @@ cell* carve(std::size_t index) {
         static_cast<std::byte*>(::operator new(size * magazine_cells, std::align_val_t{smallest}));
     cell* next = nullptr;
     for (std::size_t i = magazine_cells; i-- > 0;) {
-        next = ::new (static_cast<void*>(memory + i * size)) cell{next, nullptr};
+        next = ::new (static_cast<void*>(memory + i * size)) cell{next, nullptr, magazine_cells};
     }
     return next;
 }
@@ -88,8 +92,8 @@ struct returner {
         local.gone = true;
         for (std::size_t i = 0; i < classes; ++i) {
             stock& s = local.stocks[i];
-            if (s.first) give(i, s.first);
-            if (s.full) give(i, s.full);
+            if (s.first) give(i, s.first, s.count);
+            if (s.full) give(i, s.full, magazine_cells);
             s = {};
         }
     }
@@ -102,13 +106,23 @@ void return_at_exit() {
     local.returns_at_exit = true;
 }
 
-void refill(stock& s, std::size_t index) {
+cell* pop(stock& s) noexcept {
+    cell* const taken = s.first;
+    s.first = taken->next;
+    __builtin_prefetch(s.first, 1); // the next call writes there
+    --s.count;
+    return taken;
+}
+
+// Out of line and called last, so that the usual way through slab_allocate() saves no registers.
+[[gnu::noinline]] void* refill_and_pop(stock& s, std::size_t index) {
     return_at_exit();
     s.first = s.full ? s.full : take(index);
+    s.count = s.full ? magazine_cells : 0;
     s.full = nullptr;
     if (!s.first) s.first = carve(index);
-    s.count = 0;
-    for (const cell* c = s.first; c; c = c->next) ++s.count;
+    if (s.count == 0) s.count = s.first->count;
+    return pop(s);
 }
 
 } // namespace
@@ -123,11 +137,7 @@ void* slab_allocate(std::size_t size, std::size_t alignment) {
     }
     const std::size_t index = class_of(size);
     stock& s = local.stocks[index];
-    if (!s.first) refill(s, index);
-    cell* taken = s.first;
-    s.first = taken->next;
-    --s.count;
-    return taken;
+    return s.first ? pop(s) : refill_and_pop(s, index);
 }
 
 void slab_free(void* memory, std::size_t size, std::size_t alignment) noexcept {
@@ -138,17 +148,17 @@ void slab_free(void* memory, std::size_t size, std::size_t alignment) noexcept {
     const std::size_t index = class_of(size);
     stock& s = local.stocks[index];
     if (local.gone) {
-        give(index, ::new (memory) cell{nullptr, nullptr});
+        give(index, ::new (memory) cell{nullptr, nullptr, 1}, 1);
         return;
     }
     if (s.count == magazine_cells) {
-        if (s.full) give(index, s.full);
+        if (s.full) give(index, s.full, magazine_cells);
         s.full = s.first;
         s.first = nullptr;
         s.count = 0;
     }
     if (!s.first) return_at_exit(); // a thread may only free, and end, many times over
-    s.first = ::new (memory) cell{s.first, nullptr};
+    s.first = ::new (memory) cell{s.first, nullptr, 0};
     ++s.count;
 }
 
