@@ -79,15 +79,19 @@ public:
     /// Calls `f(value)` while the lock is held; returns what it returns, by value, so that a
     /// reference to the guarded value does not get out. Throws what `f` throws. Blocks while
     /// somebody else holds the lock.
+    // Unconstrained, with a deduced result: a constraint on the const one would try `f` with a
+    // const value for every call, and a generic lambda that changes the value would not compile.
     template <class F>
-        requires std::invocable<F, T&>
-    std::decay_t<std::invoke_result_t<F, T&>> with(F&& f) {
+    auto with(F&& f) {
+        static_assert(std::invocable<F, T&>, "heddle: guarded::with calls f(value): f must take "
+                                             "a reference to the guarded value, and nothing else");
         std::lock_guard lock(mutex_);
         return std::invoke(std::forward<F>(f), value_);
     }
     template <class F>
-        requires std::invocable<F, const T&>
-    std::decay_t<std::invoke_result_t<F, const T&>> with(F&& f) const {
+    auto with(F&& f) const {
+        static_assert(std::invocable<F, const T&>,
+                      "heddle: guarded::with on a const object calls f(value) with a const value");
         std::lock_guard lock(mutex_);
         return std::invoke(std::forward<F>(f), value_);
     }

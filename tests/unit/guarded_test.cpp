@@ -36,6 +36,8 @@ TEST(Guarded, ReturnsByValueSoThatNoReferenceGetsOut) {
     static_assert(
         std::is_same_v<decltype(text.with([](auto& s) -> auto& { return s; })), std::string>);
     static_assert(std::is_void_v<decltype(text.with([](auto&) {}))>);
+    text.with([](auto& s) { s.append("d"); }); // only a value that is not const can be changed
+    text.with([](auto& s) { s.pop_back(); });
     EXPECT_EQ(text.with([](auto& s) -> auto& { return s; }), "abc");
     EXPECT_EQ(text.with(&std::string::size), 3u);
     EXPECT_EQ(std::as_const(text).with([](const std::string& s) { return s[0]; }), 'a');
