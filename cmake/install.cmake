@@ -3,6 +3,14 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
+# A static library leaves its own dependencies to those who link it.
+set(heddle_static_http OFF)
+set(heddle_requires "")
+if(HEDDLE_HTTP AND NOT BUILD_SHARED_LIBS)
+  set(heddle_static_http ON)
+  set(heddle_requires "libcurl zlib")
+endif()
+
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/heddle")
 install(TARGETS heddle EXPORT heddle-targets)
 install(DIRECTORY include/heddle DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"

@@ -20,6 +20,7 @@ header_present() {
     local header
     case $1 in
     zlib1g-dev) header=zlib.h ;;
+    libcurl4-openssl-dev) header=curl/curl.h ;;
     libgtest-dev) header=gtest/gtest.h ;;
     libbenchmark-dev) header=benchmark/benchmark.h ;;
     libtbb-dev) header=tbb/version.h ;;

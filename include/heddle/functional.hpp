@@ -118,6 +118,9 @@ class retry_pauses {
 public:
     explicit retry_pauses(const retry_options& options) noexcept;
 
+    /// Returns when the next attempt may begin, after the pause or `at_least` if that is longer;
+    /// nothing if there is none left or the pause would go past the deadline.
+    std::optional<deadline> next_attempt(duration at_least = {}) noexcept;
     /// Sleeps before the next attempt and returns true; returns false, at once, if there is none
     /// left or the pause would go past the deadline.
     bool another_attempt() noexcept;

@@ -10,6 +10,7 @@
 #include <heddle/functional.hpp>
 #include <heddle/future.hpp>
 #include <heddle/guarded.hpp>
+#include <heddle/http.hpp>
 #include <heddle/join.hpp>
 #include <heddle/local.hpp>
 #include <heddle/map.hpp>

@@ -50,8 +50,8 @@ retry_pauses::retry_pauses(const retry_options& options) noexcept
       limit_(options.deadline ? deadline::after(*options.deadline) : deadline::never()),
       next_(std::min(options.backoff, options.max_backoff)) {}
 
-bool retry_pauses::another_attempt() noexcept {
-    if (attempt_ == options_.attempts) return false;
+std::optional<deadline> retry_pauses::next_attempt(duration at_least) noexcept {
+    if (attempt_ == options_.attempts) return std::nullopt;
     ++attempt_;
     duration pause = next_;
     if (options_.jitter > 0) {
@@ -59,10 +59,15 @@ bool retry_pauses::another_attempt() noexcept {
         pause = duration(static_cast<duration::rep>(static_cast<double>(pause.count()) * kept));
     }
     next_ = next_ > options_.max_backoff / 2 ? options_.max_backoff : next_ * 2;
-    const deadline end = deadline::after(pause);
-    if (!limit_.is_never() && (limit_.passed() || end.ns >= limit_.ns)) return false;
-    sleep_until(end);
-    return true;
+    const deadline end = deadline::after(std::max(pause, at_least));
+    if (!limit_.is_never() && (limit_.passed() || end.ns >= limit_.ns)) return std::nullopt;
+    return end;
+}
+
+bool retry_pauses::another_attempt() noexcept {
+    const std::optional<deadline> end = next_attempt();
+    if (end) sleep_until(*end);
+    return end.has_value();
 }
 
 } // namespace heddle::detail

@@ -10,5 +10,8 @@ int main() {
     } catch (const heddle::error& e) {
         std::printf("heddle %d.%d: %s\n", HEDDLE_VERSION_MAJOR, HEDDLE_VERSION_MINOR, e.what());
     }
+#ifdef CONSUMER_USES_HTTP
+    const heddle::http::session session; // brings in libcurl
+#endif
     return started ? 0 : 1;
 }

@@ -1,0 +1,227 @@
+/// How a request is told to libcurl, and what libcurl tells back.
+#include "transfer.hpp"
+
+#include "check_request.hpp"
+#include "courier.hpp"
+#include "engine.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace heddle::http::detail {
+
+// --- the task ----------------------------------------------------------------------------------
+
+using heddle::detail::phase;
+using heddle::detail::task;
+
+constinit const task::operations request_task::table_{nullptr,
+                                                      &request_task::drop,
+                                                      &state<response>::drop_result_of,
+                                                      &request_task::destroy,
+                                                      &state<response>::store_failure_of,
+                                                      &state<response>::failure_of,
+                                                      &request_task::request_stop};
+
+request_task* request_task::make(transfer& work) {
+    void* memory = heddle::detail::slab_allocate(sizeof(request_task), alignof(request_task));
+    return ::new (memory) request_task(work);
+}
+
+transfer* request_task::of(const task& t) noexcept {
+    if (&t.ops() != &table_ || t.current() != phase::pending) return nullptr;
+    return &static_cast<const request_task&>(t).work_;
+}
+
+void request_task::drop(task& t) noexcept {
+    if (t.current() != phase::cancelled) return;
+    transfer& work = static_cast<request_task&>(t).work_;
+    work.of.post(work, letter::cancelled);
+}
+
+void request_task::destroy(task& t) noexcept {
+    auto& self = static_cast<request_task&>(t);
+    self.destroy_result();
+    heddle::detail::slab_free(&self, sizeof(request_task), alignof(request_task));
+}
+
+bool request_task::request_stop(task& t) noexcept {
+    return t.cancel();
+}
+
+transfer::transfer(engine& session, request&& asked, origin to)
+    : of(session), what(std::move(asked)), target(std::move(to)) {
+    if (what.on_body || what.body_source || !what.save_as.empty()) {
+        flow = std::make_unique<stream>();
+    }
+}
+
+transfer::~transfer() = default;
+
+// --- what libcurl calls ------------------------------------------------------------------------
+
+namespace {
+
+/// Runs `step`; what it throws ends the transfer, since libcurl sees `refused` then.
+template <class Step>
+std::size_t guarded(transfer& t, std::size_t refused, Step step) noexcept {
+    t.last_byte_ns = t.of.now();
+    try {
+        return step();
+    } catch (...) {
+        t.failure = std::current_exception();
+        return refused;
+    }
+}
+
+std::size_t on_header(const char* at, std::size_t, std::size_t size, void* user) noexcept {
+    auto& t = *static_cast<transfer*>(user);
+    return guarded(t, 0, [&] {
+        t.incoming->header_line({at, size});
+        return size;
+    });
+}
+
+std::size_t on_body(const char* at, std::size_t, std::size_t size, void* user) noexcept {
+    auto& t = *static_cast<transfer*>(user);
+    return guarded(t, CURL_WRITEFUNC_ERROR, [&]() -> std::size_t {
+        if (t.flow && t.incoming->to_sink() && t.of.messenger().is_full(t)) {
+            t.paused = true;
+            return CURL_WRITEFUNC_PAUSE;
+        }
+        t.incoming->body({at, size},
+                         [&](std::string_view piece) { t.of.messenger().deliver(t, piece); });
+        if (t.what.progress) {
+            t.what.progress({.done = static_cast<std::size_t>(t.incoming->received()),
+                             .total = static_cast<std::size_t>(t.incoming->length()),
+                             .elapsed = duration(t.last_byte_ns - t.began_ns)});
+        }
+        return size;
+    });
+}
+
+std::size_t on_read(char* to, std::size_t, std::size_t room, void* user) noexcept {
+    auto& t = *static_cast<transfer*>(user);
+    return guarded(t, CURL_READFUNC_ABORT, [&]() -> std::size_t {
+        std::size_t taken = 0;
+        if (t.of.messenger().take(t, to, room, taken)) return taken;
+        t.paused = true;
+        return CURL_READFUNC_PAUSE;
+    });
+}
+
+/// A connection stands, and the request is about to be sent.
+int on_connected(void* user, char*, char*, int, int) noexcept {
+    auto& t = *static_cast<transfer*>(user);
+    t.last_byte_ns = t.of.now();
+    ++t.sends;
+    t.of.met(t);
+    // libcurl sends again, unasked, what was sent into a connection that the server had closed.
+    if (t.sends > 1 && !may_be_repeated(t.what.method)) return CURL_PREREQFUNC_ABORT;
+    return CURL_PREREQFUNC_OK;
+}
+
+bool is_credential(std::string_view name) noexcept {
+    return equal_ignoring_case(name, "Authorization") || equal_ignoring_case(name, "Cookie") ||
+           equal_ignoring_case(name, "Proxy-Authorization");
+}
+
+void append_field(string_list& to, const std::string& name, std::string_view value) {
+    value = trimmed(value);
+    // "Name:" would mean to libcurl that it is not to be sent.
+    append(to, value.empty() ? name + ';' : name + ": " + std::string(value));
+}
+
+string_list fields_of(const transfer& t, const settings& of) {
+    string_list made;
+    const auto has = [&](const char* name) {
+        return t.what.headers.get(name) || of.options.headers.get(name);
+    };
+    for (const auto& [name, value] : of.options.headers) {
+        if (t.what.headers.get(name) || (t.abroad && is_credential(name))) continue;
+        append_field(made, name, value);
+    }
+    for (const auto& [name, value] : t.what.headers) {
+        if (!(t.abroad && is_credential(name))) append_field(made, name, value);
+    }
+    if (!has("Accept-Encoding")) append(made, "Accept-Encoding: gzip, deflate");
+    if (!has("Content-Type")) append(made, "Content-Type:"); // libcurl's is that of a web form
+    append(made, "Expect:");
+    return made;
+}
+
+} // namespace
+
+std::unique_ptr<wire> make_wire(const settings& of) {
+    auto made = std::make_unique<wire>();
+    made->easy = require(easy_handle(curl_easy_init()));
+    CURL* const easy = made->easy.get();
+    const session_options& options = of.options;
+    set(easy, CURLOPT_NOSIGNAL, 1L);
+    set(easy, CURLOPT_ERRORBUFFER, made->error);
+    set(easy, CURLOPT_HEADERFUNCTION, &on_header);
+    set(easy, CURLOPT_WRITEFUNCTION, &on_body);
+    set(easy, CURLOPT_READFUNCTION, &on_read);
+    set(easy, CURLOPT_PREREQFUNCTION, &on_connected);
+    set(easy, CURLOPT_SHARE, of.shared.get());
+    set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075500
+    set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    set(easy, CURLOPT_PROTOCOLS, long{CURLPROTO_HTTP | CURLPROTO_HTTPS});
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+    set(easy, CURLOPT_QUICK_EXIT, 1L); // do not wait for a look-up of a name that is given up
+#endif
+    set(easy, CURLOPT_USERAGENT, of.user_agent.c_str());
+    if (options.cookies) set(easy, CURLOPT_COOKIEFILE, ""); // on, and nothing to read
+    if (options.proxy) set(easy, CURLOPT_PROXY, options.proxy->c_str());
+    set(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
+    if (!options.ca_file.empty()) set(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+    if (!options.verify_tls) {
+        set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (options.connect_timeout) {
+        // Our own clock decides; libcurl divides this among the addresses of a host.
+        const auto limit = std::chrono::ceil<std::chrono::milliseconds>(*options.connect_timeout);
+        set(easy,
+            CURLOPT_CONNECTTIMEOUT_MS,
+            static_cast<long>(std::clamp<std::int64_t>(limit.count(), 1, 1'000'000'000)));
+    }
+    return made;
+}
+
+void configure(transfer& t, const settings& of) {
+    CURL* const easy = t.line->easy.get();
+    const request& what = t.what;
+    t.line->error[0] = '\0';
+    set(easy, CURLOPT_URL, what.url.c_str());
+    set(easy, CURLOPT_PRIVATE, &t);
+    set(easy, CURLOPT_HEADERDATA, &t);
+    set(easy, CURLOPT_WRITEDATA, &t);
+    set(easy, CURLOPT_READDATA, &t);
+    set(easy, CURLOPT_PREREQDATA, &t);
+    set(easy, CURLOPT_HTTPGET, 1L); // takes back what the last transfer set
+    set(easy, CURLOPT_CUSTOMREQUEST, what.method == "GET" ? nullptr : what.method.c_str());
+    if (what.method == "HEAD") {
+        set(easy, CURLOPT_NOBODY, 1L);
+    } else if (what.body_source) {
+        set(easy, CURLOPT_UPLOAD, 1L);
+        set(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t{-1});
+    } else if (!what.body.empty() || what.method == "POST" || what.method == "PUT" ||
+               what.method == "PATCH") {
+        set(easy, CURLOPT_POSTFIELDS, what.body.c_str());
+        set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(what.body.size()));
+        set(easy, CURLOPT_CUSTOMREQUEST, what.method.c_str());
+    }
+    // A body that is streamed cannot be sent twice: no connection that may be closed already.
+    set(easy, CURLOPT_FRESH_CONNECT, what.body_source ? 1L : 0L);
+    set(easy,
+        CURLOPT_HTTP_VERSION,
+        long{t.target.tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1});
+    t.fields = fields_of(t, of);
+    set(easy, CURLOPT_HTTPHEADER, t.fields.get());
+}
+
+} // namespace heddle::http::detail
