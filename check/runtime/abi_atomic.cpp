@@ -37,7 +37,7 @@ void synchronise_store(u64 address, int order) {
     thread* t = self;
     if (releases(order)) {
         release_clocks.at(address).assign(t->clock);
-        t->clock.set(t->id, t->clock.get(t->id) + 1);
+        advance_clock(t);
     } else {
         release_clocks.at(address).assign(t->release_fence); // a relaxed store ends the sequence
     }
@@ -49,7 +49,7 @@ void synchronise_rmw(u64 address, int order) {
     thread* t = self;
     if (releases(order)) {
         release_clocks.at(address).join(t->clock);
-        t->clock.set(t->id, t->clock.get(t->id) + 1);
+        advance_clock(t);
     } else {
         release_clocks.at(address).join(t->release_fence);
     }
@@ -85,7 +85,7 @@ bool raw_exchange_if(volatile T* p, T* expected, T value) {
 
 /// The turn may be lost here; afterwards nobody comes between until the operation is done.
 void arrive(op kind, u64 address, u64 pc) {
-    if (g.alive > 1) learn(pc, 1);
+    learn_operation(pc);
     point(kind, address, pc, kind != op::atomic_load);
 }
 
@@ -139,8 +139,7 @@ T modify(volatile T* p, int order, u64 pc, F&& change) {
 template <class T>
 bool compare_exchange(volatile T* p, T* expected, T value, int order, int failed, u64 pc) {
     if (!has_turn()) return raw_exchange_if(p, expected, value);
-    thread* t = self;
-    const u32 quiet = t->quiet, yields = t->yields;
+    const u64 quiet = quiet_steps();
     const u64 address = address_of(p);
     arrive(op::atomic_rmw, address, pc);
     const T found = raw_load(p);
@@ -148,8 +147,7 @@ bool compare_exchange(volatile T* p, T* expected, T value, int order, int failed
     event* line = mark(op::atomic_rmw, address, sizeof(T), will, will ? order : failed, pc);
     if (!will) {
         synchronise_load(address, failed);
-        t->quiet = quiet + 1; // a failed attempt is a read: it may be a spin loop
-        t->yields = yields;
+        still_quiet(quiet);
         *expected = found;
         return false;
     }
@@ -166,7 +164,7 @@ void fence(int order, u64 pc) {
     if (acquires(order)) t->clock.join(t->acquire_fence);
     if (releases(order)) {
         t->release_fence.assign(t->clock);
-        t->clock.set(t->id, t->clock.get(t->id) + 1);
+        advance_clock(t);
     }
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }

@@ -9,23 +9,47 @@ using namespace heddle::check::rt;
 
 namespace {
 
-template <u32 size, bool write>
-inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc) {
+/// An access that is, or may be, more than a look at the shadow. Its step is counted.
+__attribute__((noinline)) void attend(u64 address, u32 size, bool write, u64 pc) {
     if (!has_turn()) return;
-    const u64 address = address_of(p);
+    if (write) self->changed_at = g.step;
     plain_point(address, pc, write);
     check_access(address, size, write, false, pc);
     if (g.recording) record_access(write ? op::write : op::read, address, size, pc);
 }
 
+/// The hottest code of all: what most accesses need, in a handful of instructions.
+template <u32 size, bool write>
+inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc) {
+    thread* t = self;
+    if (t != g.current) [[unlikely]]
+        return; // null before control begins; attention is 0 then
+    const u64 address = address_of(p);
+    const u64 step = ++g.step;
+    if (step >= g.attention || (g.watching && !surely_unlearned(pc))) [[unlikely]]
+        return attend(address, size, write, pc);
+    if (write) t->changed_at = step;
+    if (size > 8 || !nothing_new<size, write>(t, address)) [[unlikely]]
+        check_access(address, size, write, false, pc);
+}
+
 void access_range(const void* p, std::size_t size, bool write, u64 pc) {
     if (!has_turn() || size == 0) return;
     const u64 address = address_of(p);
+    ++g.step;
+    if (write) self->changed_at = g.step;
     plain_point(address, pc, write);
     check_access(address, size, write, false, pc);
     if (g.recording)
         record_access(
             write ? op::write : op::read, address, static_cast<u32>(size > 255 ? 255 : size), pc);
+}
+
+void deepen(thread* t) {
+    call* more = arena_array<call>(t->room * 2);
+    for (u32 i = 0; i < t->room; ++i) more[i] = t->stack[i];
+    t->stack = more;
+    t->room *= 2;
 }
 
 /// In the recording run: where the frame begins, found by the return address that stands below it.
@@ -55,7 +79,8 @@ HEDDLE_HOOK void __tsan_init() {
 HEDDLE_HOOK void __tsan_func_entry(void* return_address) {
     thread* t = self;
     if (t == nullptr) return;
-    if (t->depth < stack_capacity) {
+    if (t->depth == t->room && t->room < max_depth && t == g.current) deepen(t);
+    if (t->depth < t->room) {
         const u64 pc = address_of(return_address);
         t->stack[t->depth] = {pc, g.recording ? find_frame(pc, __builtin_frame_address(0)) : 0, PC};
     }
@@ -87,24 +112,24 @@ HEDDLE_HOOK void __tsan_func_exit() {
         access_memory<size, true>(p, PC);                                                          \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_unaligned_read##size(void* p) {                                        \
-        access_memory<size, false>(p, PC);                                                         \
+        access_range(p, size, false, PC);                                                          \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_unaligned_write##size(void* p) {                                       \
-        access_memory<size, true>(p, PC);                                                          \
+        access_range(p, size, true, PC);                                                           \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_unaligned_volatile_read##size(void* p) {                               \
-        access_memory<size, false>(p, PC);                                                         \
+        access_range(p, size, false, PC);                                                          \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_unaligned_volatile_write##size(void* p) {                              \
-        access_memory<size, true>(p, PC);                                                          \
+        access_range(p, size, true, PC);                                                           \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_read_write##size(void* p) {                                            \
         access_memory<size, false>(p, PC);                                                         \
         access_memory<size, true>(p, PC);                                                          \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_unaligned_read_write##size(void* p) {                                  \
-        access_memory<size, false>(p, PC);                                                         \
-        access_memory<size, true>(p, PC);                                                          \
+        access_range(p, size, false, PC);                                                          \
+        access_range(p, size, true, PC);                                                           \
     }
 
 ACCESSES(1)

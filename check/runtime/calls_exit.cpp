@@ -96,8 +96,8 @@ HEDDLE_HOOK int __libc_start_main(int (*main)(int, char**, char**),
     ensure_started();
     real();
     program_main = main;
-    serve(); // returns once in every run, in a process of its own
     std::set_terminate(on_terminate);
+    serve(); // returns once in every run, in a process of its own
     return start(controlled_main, argc, argv, init, fini, loader_fini, stack_end);
 }
 

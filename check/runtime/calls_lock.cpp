@@ -17,8 +17,8 @@ constexpr int robust_bit = 16; // of glibc's mutex kind
 
 int try_lock(u64 address, int type, u64 pc) {
     thread* t = self;
-    const u32 quiet = t->quiet, yields = t->yields;
-    if (g.alive > 1) learn(pc, 1);
+    const u64 quiet = quiet_steps();
+    learn_operation(pc);
     point(op::try_lock, address, pc, true);
     sync_object& o = sync_at(address);
     if (o.owner == t && type == PTHREAD_MUTEX_RECURSIVE) {
@@ -26,8 +26,7 @@ int try_lock(u64 address, int type, u64 pc) {
         return 0;
     }
     if (o.owner != nullptr) {
-        t->quiet = quiet + 1; // it may be a spin loop
-        t->yields = yields;
+        still_quiet(quiet);
         record(op::try_lock, address, pc, o.owner->id);
         return EBUSY;
     }

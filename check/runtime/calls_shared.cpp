@@ -24,7 +24,7 @@ u64 key(const volatile void* p) {
 }
 
 int lock_shared(u64 address, i64 deadline, bool try_only, u64 pc) {
-    if (g.alive > 1) learn(pc, 1);
+    learn_operation(pc);
     point(op::read_lock, address, pc, true);
     thread* t = self;
     sync_object& o = sync_at(address);
@@ -40,7 +40,7 @@ int lock_shared(u64 address, i64 deadline, bool try_only, u64 pc) {
 }
 
 int lock_exclusive(u64 address, i64 deadline, bool try_only, u64 pc) {
-    if (g.alive > 1) learn(pc, 1);
+    learn_operation(pc);
     point(op::lock, address, pc, true);
     thread* t = self;
     sync_object& o = sync_at(address);
@@ -81,7 +81,7 @@ int answer(long result) {
 }
 
 long futex_wait(u32* word, u32 expected, i64 deadline, u64 pc) {
-    if (g.alive > 1) learn(pc, 1);
+    learn_operation(pc);
     point(op::futex_wait, key(word), pc, false);
     if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected) return -EAGAIN;
     record(op::futex_wait, key(word), pc, expected);

@@ -20,7 +20,7 @@ u64 key(const volatile void* p) {
 }
 
 int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc) {
-    if (g.alive > 1) learn(pc, 1);
+    learn_operation(pc);
     point(op::cond_wait, condition, pc, true);
     record(op::cond_wait, condition, pc, mutex);
     sync_at(condition);
@@ -32,7 +32,7 @@ int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc) {
 }
 
 int notify(u64 condition, bool all, u64 pc) {
-    if (g.alive > 1) learn(pc, 1);
+    learn_operation(pc);
     point(all ? op::notify_all : op::notify_one, condition, pc, true);
     thread* found[max_threads];
     const u32 n = waiters(wait_for::condition, condition, found);
@@ -128,12 +128,11 @@ HEDDLE_HOOK int sem_clockwait(sem_t* s, clockid_t clock, const timespec* until) 
 HEDDLE_HOOK int sem_trywait(sem_t* s) {
     if (!has_turn()) return 0;
     thread* t = self;
-    const u32 quiet = t->quiet, yields = t->yields;
+    const u64 quiet = quiet_steps();
     point(op::sem_wait, key(s), PC, true);
     sync_object& o = sync_at(key(s));
     if (o.count == 0) {
-        t->quiet = quiet + 1; // it may be a spin loop
-        t->yields = yields;
+        still_quiet(quiet);
         return fail_with(EAGAIN);
     }
     --o.count;

@@ -2,6 +2,7 @@
 
 #include "failure.hpp"
 #include "record.hpp"
+#include "shadow.hpp"
 
 #include <linux/futex.h>
 
@@ -13,7 +14,7 @@ HEDDLE_HOOK __attribute__((noinline)) void heddle_story_begins() {
 namespace heddle::check::rt {
 
 engine g;
-thread_local thread* self __attribute__((tls_model("initial-exec")));
+constinit thread_local thread* self __attribute__((tls_model("initial-exec")));
 
 namespace {
 
@@ -33,9 +34,27 @@ void wait_for_turn(thread* t) {
     __atomic_store_n(&t->turn, 0, __ATOMIC_RELAXED); // only the owner waits on it
 }
 
+/// What the turn's new owner counts by goes on from where it was.
+void take_up(thread* t) {
+    const u64 missed = g.step - t->gave_at;
+    t->changed_at += missed;
+    t->yielded_at += missed;
+    t->slice = g.step;
+}
+
+void set_attention() {
+    const thread* t = g.current;
+    u64 next = g.alarm;
+    if (t->slice + long_slice + 1 < next) next = t->slice + long_slice + 1;
+    if (t->changed_at + spin_reads + 1 < next) next = t->changed_at + spin_reads + 1;
+    g.attention = g.recording || (g.every_access && g.watching) ? 0 : next;
+}
+
 void give_turn(thread* to) {
+    g.current->gave_at = g.step;
     g.current = to;
-    to->slice = g.step;
+    take_up(to);
+    set_attention();
     g.shared->child_thread = static_cast<u32>(to->kernel_id);
     __atomic_store_n(&to->turn, 1, __ATOMIC_RELEASE); // pairs with wait_for_turn()
     kernel(SYS_futex, as_long(&to->turn), FUTEX_WAKE_PRIVATE, 1);
@@ -119,14 +138,15 @@ void log_choice(choice::kind_t kind, u32 value) {
     else r.truncated = 1;
 }
 
-void set_attention() {
+void set_alarm() {
     const run_config& c = g.shared->config;
     u64 next = g.step_limit;
     if (c.debug_step > g.step && c.debug_step < next) next = c.debug_step;
     if (c.replay != 0 && g.next_choice < c.choices &&
         g.shared->choices_in[g.next_choice].step < next)
         next = g.shared->choices_in[g.next_choice].step;
-    g.attention = next;
+    g.alarm = next;
+    set_attention();
 }
 
 /// The recorded choice for this step, if there is one.
@@ -142,7 +162,7 @@ const choice* recorded(choice::kind_t kind) {
     if (next->step < g.step) fail_diverged(g.step, 0, 0);
     if (next->step != g.step || next->kind != kind) return nullptr;
     ++g.next_choice;
-    set_attention();
+    set_alarm();
     return next;
 }
 
@@ -192,7 +212,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     const u64 debug_step = g.shared->config.debug_step;
     if (debug_step != 0 && g.step >= debug_step && !g.told_debugger) {
         g.told_debugger = true;
-        set_attention();
+        set_alarm();
         heddle_story_begins();
     }
     if (g.step >= g.step_limit) {
@@ -200,7 +220,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
         if (g.fair || g.shared->config.schedule <= 1) fail_steps();
         g.fair = true;
         g.step_limit *= 2;
-        set_attention();
+        set_alarm();
     }
     if (!line_up(me, stays, yielding)) {
         if (leaves && g.alive == 0) return; // the last thread ends: so does the process
@@ -233,26 +253,25 @@ void announce(thread* t, op kind, u64 address, u64 pc, bool writes) {
 
 /// Time flies for a thread that spins while all others sleep.
 void pass_time(thread* t) {
+    if (t->changed_at > t->yielded_at) t->yields = 0;
+    t->yielded_at = g.step;
     const u32 doublings = t->yields < 24 ? t->yields : 24;
     g.jumped_ns += i64{10'000} << doublings;
     ++t->yields;
 }
 
-} // namespace
-
-void point(op kind, u64 address, u64 pc, bool writes) {
+/// The step is counted: the turn may be lost now.
+void arrive(op kind, u64 address, u64 pc, bool writes) {
     thread* t = self;
     flush_write(t);
-    ++g.step;
     announce(t, kind, address, pc, writes);
-    if (writes) t->quiet = t->yields = 0;
-    else ++t->quiet;
+    if (writes) t->changed_at = g.step;
     bool yielding = false;
-    if (t->quiet > spin_reads) {
+    if (quiet_steps() > spin_reads) {
         yielding = true;
         t->spinning = true;
-        t->quiet = 0;
         pass_time(t);
+        t->changed_at = t->yielded_at = g.step;
     } else if (g.step - t->slice > long_slice) {
         yielding = true;
         t->spinning = true;
@@ -261,20 +280,35 @@ void point(op kind, u64 address, u64 pc, bool writes) {
     }
     decide(true, yielding);
     t->spinning = false;
+    set_attention();
+}
+
+} // namespace
+
+void update_watching() {
+    g.watching = g.plain_points && g.alive - g.asleep > 1;
+    if (g.current != nullptr) set_attention();
+}
+
+void advance_clock(thread* t) {
+    const u32 time = t->clock.get(t->id) + 1;
+    t->clock.set(t->id, time);
+    t->epoch = shadow_epoch(t->id, time);
+}
+
+void point(op kind, u64 address, u64 pc, bool writes) {
+    ++g.step;
+    arrive(kind, address, pc, writes);
 }
 
 void plain_point(u64 address, u64 pc, bool write) {
-    thread* t = self;
-    if (t->open_write != nullptr) flush_write(t);
-    ++g.step;
-    if (write) t->quiet = t->yields = 0;
-    else ++t->quiet;
-    const bool now = g.step >= g.attention || g.every_access || t->quiet > spin_reads ||
-                     g.step - t->slice > long_slice;
-    if (!now && (!g.plain_points || g.alive - g.asleep == 1 || location_id(pc) == 0)) return;
-    --g.step; // point() counts it
-    if (!write) --t->quiet;
-    point(write ? op::write : op::read, address, pc, write);
+    const thread* t = self;
+    if (t->open_write != nullptr) flush_write(self);
+    const bool now = g.step >= g.alarm || quiet_steps() > spin_reads ||
+                     g.step - t->slice > long_slice ||
+                     (g.watching && (g.every_access || location_id(pc) != 0));
+    if (now) arrive(write ? op::write : op::read, address, pc, write);
+    else set_attention();
 }
 
 void yield_turn(op kind, u64 pc) {
@@ -297,6 +331,7 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
     t->deadline = deadline;
     t->sleeping = sleeping;
     if (deadline == never) ++g.asleep;
+    update_watching();
     t->timed_out = false;
     t->pending_pc = pc;
     t->wait_where = here(pc);
@@ -305,7 +340,9 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
     look_for_cycle(t);
     decide(false, false);
     t->waiting = wait_for::nothing;
-    t->quiet = t->yields = t->clock_reads = 0;
+    t->changed_at = g.step;
+    t->clock_reads = 0;
+    set_attention();
     return !t->timed_out;
 }
 
@@ -313,6 +350,7 @@ void wake(thread* t) {
     if (t->deadline == never) --g.asleep;
     t->state = thread::ready;
     t->deadline = never;
+    update_watching();
 }
 
 u32 waiters(wait_for what, u64 address, thread** into) {
@@ -366,6 +404,7 @@ void end_thread() {
     ++g.step;
     t->state = thread::finished;
     --g.alive;
+    update_watching();
     wake_all(wait_for::join, address_of(t));
     decide(false, false, true);
 }
@@ -390,7 +429,7 @@ void begin_run() {
     g.controlled = true;
     self->kernel_id = static_cast<int>(kernel(SYS_gettid));
     g.shared->child_thread = static_cast<u32>(self->kernel_id);
-    set_attention();
+    set_alarm();
     if (c.debug_step != 0)
         kernel(SYS_kill, kernel(SYS_getpid), 19); // SIGSTOP: the debugger attaches
 }

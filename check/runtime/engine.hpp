@@ -12,7 +12,7 @@
 
 namespace heddle::check::rt {
 
-inline constexpr u32 stack_capacity = 2048;
+inline constexpr u32 max_depth = 1u << 16; // of the calls that are kept in mind
 inline constexpr i64 never = -1;
 
 struct call {
@@ -44,15 +44,20 @@ struct thread {
     bool pending_writes;
     u64 pending_address, pending_pc, serial;
 
-    u32 quiet;  // reads since it last changed anything
-    u32 yields; // in a row, without a change
-    u64 slice;  // step at which it got the turn
+    // Steps as this thread counts them: put forward by what others do while it waits for its turn.
+    u64 changed_at; // when it last changed anything
+    u64 yielded_at; // when it last yielded
+    u64 gave_at;    // when it last gave its turn away
+    u64 slice;      // when it got its turn
+    u32 yields;     // in a row, without a change
     u32 clock_reads;
 
     vector_clock clock, release_fence, acquire_fence;
+    u64 epoch; // its id and own time, as the shadow keeps them: see advance_clock()
 
     call* stack;
-    u32 depth;
+    u32 depth; // may be more than `room`: what lies deeper is not known
+    u32 room;
     event* open_write; // its new value is not known yet
 
     // its life
@@ -66,16 +71,24 @@ struct thread {
     u32 once_depth;
 };
 
-struct engine {
+struct cell; // shadow.hpp
+
+struct alignas(64) engine {
+    // What every memory access looks at, in one cache line and a bit.
     thread* current; // null until control begins
     u64 step;
-    u64 attention; // the next step at which a plain access needs a decision
+    u64 attention;    // from this step on, a plain access is more than a look at the shadow
+    location* places; // of the channel
+    cell** shadow;    // see shadow.hpp
+    u64 heap_begin, heap_size;
+    bool solo;     // main alone, and whatever others did happened before: no race is possible
+    bool watching; // plain accesses at learned places are points
+
+    u64 alarm; // the next step at which something is to be done whatever the access
     bool plain_points, every_access, recording, controlled;
-    thread* threads[max_threads];
     u32 count, alive;
     u32 asleep;   // threads that only another one can wake
     u32 unjoined; // other threads that live, or ended without the main thread knowing
-    bool solo;    // main alone, and whatever others did happened before: no race is possible
     channel* shared;
     strategy* search;
     u64 hash;
@@ -84,10 +97,11 @@ struct engine {
     u64 step_limit;
     bool told_debugger;
     bool fair; // past the step limit: the default schedule decides, to be just
+    thread* threads[max_threads];
 };
 
 extern engine g;
-extern thread_local thread* self __attribute__((tls_model("initial-exec")));
+extern constinit thread_local thread* self __attribute__((tls_model("initial-exec")));
 
 /// True when the calling thread has the turn: everything else passes uncontrolled.
 inline bool has_turn() {
@@ -103,8 +117,22 @@ void begin_run();
 /// The calling thread may lose its turn before it does `kind` to `address`.
 void point(op kind, u64 address, u64 pc, bool writes);
 
-/// As point() for a memory access, which is a point only when learned or when all are.
+/// For a memory access at or after g.attention, or at a learned place; the caller has counted the
+/// step. As point(), if this access is to be one.
 void plain_point(u64 address, u64 pc, bool write);
+
+/// Steps of the calling thread since it last changed anything.
+inline u64 quiet_steps() {
+    return g.step - self->changed_at;
+}
+
+/// After a point that turned out to change nothing, a failed attempt: it may be a spin loop.
+inline void still_quiet(u64 steps_before) {
+    self->changed_at = g.step - steps_before - 1;
+}
+
+/// To be called when `alive` or `asleep` has changed.
+void update_watching();
 
 /// Lets others go first.
 void yield_turn(op kind, u64 pc);
@@ -142,9 +170,45 @@ u64 place_key(u64 pc);
 /// The place of the calling thread: `pc` and who called it.
 frames here(u64 pc);
 
-/// A learned place (both sides of a conflict); ids are stable for a seed.
-u32 location_id(u64 pc);
-void learn(u64 pc, u32 level);
+inline constexpr u64 learned_bit = u64{1} << 63;
+
+inline u64 place_pc(const location& l) {
+    return l.pc & ~learned_bit;
+}
+
+/// Index of the place in channel::locations, added when new; 0 when there are too many.
+inline u32 location_of(u64 pc) {
+    location* all = g.places;
+    u32 i = static_cast<u32>(pc >> 2) % max_locations; // neighbours stay neighbours: few pages
+    for (u32 tries = 0; tries < 64; ++tries, i = (i + 1) % max_locations) {
+        if (i == 0) continue;
+        if (place_pc(all[i]) == pc) return i;
+        if (all[i].pc != 0) continue;
+        all[i].pc = pc;
+        return i;
+    }
+    return 0;
+}
+
+/// The learned place's number, 0 for others; ids are stable for a seed.
+inline u32 location_id(u64 pc) {
+    return g.places[location_of(pc)].id;
+}
+
+/// True for most places that are not learned, at once; for the others location_id() tells.
+inline bool surely_unlearned(u64 pc) {
+    return g.places[static_cast<u32>(pc >> 2) % max_locations].pc == pc;
+}
+
+void learn(u32 location, u32 level);
+
+/// Operations on synchronisation are learned as soon as there is somebody to compete with.
+inline void learn_operation(u64 pc) {
+    if (g.alive > 1) learn(location_of(pc), 1);
+}
+
+/// What the calling thread does from now on is unknown to those who have acquired its clock.
+void advance_clock(thread* t);
 
 /// One number per object of the program, by first appearance.
 u32 object_id(u64 address);

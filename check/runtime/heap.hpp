@@ -9,10 +9,8 @@ void* heap_allocate(std::size_t size, std::size_t alignment, u64 pc);
 void heap_free(void* block, u64 pc);
 std::size_t heap_size(const void* block);
 
-extern u64 heap_begin, heap_end;
-
 inline bool in_heap(u64 address) {
-    return address >= heap_begin && address < heap_end;
+    return address - g.heap_begin < g.heap_size;
 }
 
 /// Fills in `o` when `address` lies in a block, freed or not.

@@ -45,9 +45,7 @@ HEDDLE_HOOK void cfree(void* block) {
     give_back(block, PC);
 }
 HEDDLE_HOOK void* calloc(std::size_t n, std::size_t size) {
-    void* block = cleared(n, size, PC);
-    if (block != nullptr && n * size > 4096) std::memset(block, 0, n * size);
-    return block;
+    return cleared(n, size, PC);
 }
 HEDDLE_HOOK void* realloc(void* block, std::size_t size) {
     if (block != nullptr && size == 0) {

@@ -21,7 +21,7 @@ inline constexpr u32 max_frames = 8;
 inline constexpr u32 max_choices = 1u << 16;
 inline constexpr u32 max_checkpoints = 1u << 14;
 inline constexpr u32 max_events = 1u << 18;
-inline constexpr u32 max_locations = 1u << 16;
+inline constexpr u32 max_locations = 1u << 17;
 inline constexpr u32 max_races = 16;
 inline constexpr u32 max_blocked = 32;
 inline constexpr u32 max_modules = 64;
@@ -222,11 +222,12 @@ struct module_info {
     char path[512];
 };
 
-/// A code address that took part in a conflict; level 2 when nothing ordered the two accesses.
+/// A code address that accesses memory. It is learned, and has an id, once it took part in a
+/// conflict: level 2 when nothing ordered the two accesses, else 1.
 struct location {
-    u64 pc;
+    u64 pc; // 0: an empty entry; the highest bit is set when it is learned
     u32 level;
-    u32 id; // 1, 2, ... in order of discovery; 0: an empty slot
+    u32 id; // 1, 2, ... in order of discovery; 0: not learned
 };
 
 /// What a run met that limits the trust in it; bits of channel::limits.
@@ -259,7 +260,7 @@ struct channel {
     run_config config;
     run_result result;
     module_info module[max_modules];
-    location locations[max_locations];
+    location locations[max_locations]; // open addressing; the first stays empty: "unknown"
     choice choices_in[max_choices];
     choice choices_out[max_choices];
     u32 checkpoints_in[max_checkpoints];

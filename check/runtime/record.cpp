@@ -14,30 +14,14 @@ struct object_number {
 address_map<object_number> object_numbers;
 u32 object_count;
 
-location* slot_of(u64 pc) {
-    u64 i = mix(pc);
-    for (u32 tries = 0; tries < 64; ++tries, ++i) {
-        location& l = g.shared->locations[i % max_locations];
-        if (l.pc == pc || l.pc == 0) return &l;
-    }
-    return nullptr; // crowded: this place stays unknown
-}
-
 } // namespace
 
-u32 location_id(u64 pc) {
-    const location* l = slot_of(pc);
-    return l == nullptr ? 0 : l->id;
-}
-
-void learn(u64 pc, u32 level) {
-    location* l = slot_of(pc);
-    if (l == nullptr) return;
-    if (l->pc == 0) {
-        l->pc = pc;
-        l->id = ++g.shared->location_count;
-    }
-    if (l->level < level) l->level = level;
+void learn(u32 index, u32 level) {
+    if (index == 0) return;
+    location& l = g.places[index];
+    if (l.id == 0) l.id = ++g.shared->location_count;
+    l.pc |= learned_bit;
+    if (l.level < level) l.level = level;
 }
 
 u32 object_id(u64 address) {
@@ -49,7 +33,7 @@ u32 object_id(u64 address) {
 u64 place_key(u64 pc) {
     const thread* t = self;
     u64 key = mix(pc);
-    u32 depth = t->depth < stack_capacity ? t->depth : stack_capacity;
+    u32 depth = t->depth < t->room ? t->depth : t->room;
     for (u32 n = 0; depth > 0 && n < 3; ++n) key = combine(key, t->stack[--depth].pc);
     return key;
 }
@@ -59,7 +43,7 @@ frames here(u64 pc) {
     const thread* t = self;
     frames f{};
     f.pc[f.count++] = pc;
-    u32 depth = t->depth < stack_capacity ? t->depth : stack_capacity;
+    u32 depth = t->depth < t->room ? t->depth : t->room;
     while (depth > 0 && f.count < max_frames) f.pc[f.count++] = t->stack[--depth].pc;
     return f;
 }
@@ -97,7 +81,7 @@ object object_at(u64 address) {
         o.kind = object::stack;
         o.thread = t->id;
         // Frames are known from the outermost in; the owner is the innermost one that lies above.
-        const u32 depth = t->depth < stack_capacity ? t->depth : stack_capacity;
+        const u32 depth = t->depth < t->room ? t->depth : t->room;
         for (u32 d = 0; d < depth && t->stack[d].cfa > address; ++d) {
             o.frame_cfa = t->stack[d].cfa;
             o.frame_pc = t->stack[d].inside;

@@ -3,6 +3,7 @@
 #include "failure.hpp"
 #include "real.hpp"
 #include "record.hpp"
+#include "shadow.hpp"
 
 #include <sched.h>
 #include <signal.h>
@@ -54,6 +55,20 @@ channel* private_channel() {
     c->config.step_limit = ~u64{0};
     c->config.expected_exit = -1;
     return c;
+}
+
+/// What every run accesses: the shadow's table for it is then made once and not in every run.
+void expect_usual_memory() {
+    constexpr u64 megabyte = u64{1} << 20;
+    u64 lowest = ~u64{0};
+    for (u32 i = 0; i < g.shared->modules; ++i) {
+        const module_info& m = g.shared->module[i];
+        shadow_expect(m.begin, m.end);
+        if (m.instrumented == 2 && m.begin < lowest) lowest = m.begin;
+    }
+    shadow_expect(self->stack_high - megabyte, self->stack_high);
+    if (lowest != ~u64{0}) shadow_expect(lowest - 64 * megabyte, lowest); // stacks of threads
+    if (g.heap_size != 0) shadow_expect(g.heap_begin, g.heap_begin + megabyte);
 }
 
 [[noreturn]] void exit_server(int status) {
@@ -137,26 +152,30 @@ void serve_commands(int commands, int replies) {
 namespace heddle::check::rt {
 
 void serve() {
+    shadow_begin();
+    install_crash_handlers();
     const char* variable = getenv(channel_variable);
     if (variable == nullptr) {
         g.shared = private_channel();
+        g.places = g.shared->locations;
         list_modules();
     } else {
         int memory = -1, commands = -1, replies = -1;
         if (std::sscanf(variable, "%d,%d,%d", &memory, &commands, &replies) != 3)
             panic("HEDDLE_CHECK_CHANNEL is not ours");
         g.shared = open_channel(memory);
+        g.places = g.shared->locations;
         kernel(SYS_close, memory);
         unsetenv(channel_variable);
         unsetenv("LD_BIND_NOW");
         list_modules();
+        expect_usual_memory();
         unwound_here(0); // its first call initialises: not in the middle of a run
         kernel(SYS_sched_getaffinity, 0, sizeof own_cpus, as_long(&own_cpus));
         bound = true;
         g.shared->server_ready = 1;
         serve_commands(commands, replies);
     }
-    install_crash_handlers();
     begin_run();
 }
 

@@ -33,7 +33,7 @@ void each_sync(void (*visit)(u64, sync_object&, thread*), thread* t) {
 
 void release_into(vector_clock& into, thread* t) {
     into.join(t->clock);
-    t->clock.set(t->id, t->clock.get(t->id) + 1);
+    advance_clock(t);
 }
 
 void acquire_from(const vector_clock& from, thread* t) {
@@ -56,7 +56,7 @@ int mutex_type(const pthread_mutex_t* m) {
 
 int lock_object(u64 address, int type, i64 deadline, u64 pc, wait_for what) {
     thread* t = self;
-    if (g.alive > 1) learn(pc, 1);
+    learn_operation(pc);
     point(op::lock, address, pc, true);
     sync_object& o = sync_at(address);
     if (o.owner == t && type == PTHREAD_MUTEX_RECURSIVE) {

@@ -118,11 +118,14 @@ thread* new_thread() {
     thread* t = arena_new<thread>();
     t->id = g.count;
     t->deadline = never;
-    t->stack = static_cast<call*>(arena_alloc(stack_capacity * sizeof(call)));
+    t->room = 32;
+    t->stack = arena_array<call>(t->room);
     t->pending = op::start;
-    t->clock.set(t->id, 1);
+    t->changed_at = t->gave_at = g.step;
+    advance_clock(t);
     g.threads[g.count++] = t;
     ++g.alive;
+    update_watching();
     if (t->id != 0) ++g.unjoined;
     g.solo = g.unjoined == 0;
     return t;
@@ -168,11 +171,14 @@ HEDDLE_HOOK int pthread_create(pthread_t* into,
     t->start = start;
     t->argument = argument;
     t->clock.join(me->clock);
-    me->clock.set(me->id, me->clock.get(me->id) + 1);
+    advance_clock(me);
     const int error = real().create(&t->handle, attributes, run_thread, t);
     if (error != 0) {
         t->state = thread::finished;
         --g.alive;
+        --g.unjoined;
+        g.solo = g.unjoined == 0;
+        update_watching();
         return error;
     }
     int state = PTHREAD_CREATE_JOINABLE;

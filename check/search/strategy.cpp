@@ -77,7 +77,7 @@ bool strategy::gives_way(const situation& now) const {
 
 /// Leaves out who should not run now: main at its end while others can, a yielding thread, and
 /// those whose wait would end early, unless this run plays that game.
-u32 strategy::filter(const situation& now, u32* allowed) {
+u32 strategy::filter(const situation& now) {
     u32 others = 0;
     for (u32 i = 0; i < now.count; ++i)
         if (!now.list[i].early && !now.list[i].main_end) ++others;
@@ -94,73 +94,72 @@ u32 strategy::filter(const situation& now, u32* allowed) {
         // A sleeper may wake early in every random run; the engine shows timed waits as early
         // candidates only where early_timeouts() allows it.
         if (c.early && !random_.one_in(4)) continue;
-        allowed[n++] = i;
+        allowed_[n++] = i;
     }
     if (held_main) ++main_waits_;
-    if (n == 0) allowed[n++] = now.default_choice;
+    if (n == 0) allowed_[n++] = now.default_choice;
     return n;
 }
 
 u32 strategy::choose(const situation& now) {
     if (kind_ == strategy_kind::in_order) return now.default_choice;
-    u32 allowed[max_threads];
     if (kind_ == strategy_kind::reversed) {
         u32 n = 0;
         for (u32 i = 0; i < now.count; ++i)
-            if (!now.list[i].early) allowed[n++] = i;
-        return reversed(now, allowed, n);
+            if (!now.list[i].early) allowed_[n++] = i;
+        return reversed(now, n);
     }
-    const u32 n = filter(now, allowed);
+    const u32 n = filter(now);
     switch (kind_) {
-    case strategy_kind::pct: return pct(now, allowed, n);
-    case strategy_kind::pos: return pos(now, allowed, n);
-    case strategy_kind::hold: return hold(now, allowed, n);
-    default: return random_walk(now, allowed, n);
+    case strategy_kind::pct: return pct(now, n);
+    case strategy_kind::pos: return pos(now, n);
+    case strategy_kind::hold: return hold(now, n);
+    default: return random_walk(now, n);
     }
 }
 
-u32 strategy::reversed(const situation& now, const u32* allowed, u32 n) const {
+u32 strategy::reversed(const situation& now, u32 n) const {
     if (now.current < now.count && !now.yielding) return now.current;
     for (u32 i = n; i > 0; --i)
-        if (allowed[i - 1] < now.current) return allowed[i - 1];
-    return n == 0 ? now.default_choice : allowed[n - 1];
+        if (allowed_[i - 1] < now.current) return allowed_[i - 1];
+    return n == 0 ? now.default_choice : allowed_[n - 1];
 }
 
-u32 strategy::random_walk(const situation& now, const u32* allowed, u32 n) {
+u32 strategy::random_walk(const situation& now, u32 n) {
     const bool may_stay = now.current < now.count && !gives_way(now);
     if (preset_ > 1 && may_stay && !now.list[now.current].main_end && !random_.one_in(preset_))
         return now.current;
-    return allowed[random_.below(n)];
+    return allowed_[random_.below(n)];
 }
 
 /// Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized scheduler with probabilistic
 /// guarantees of finding bugs, ASPLOS 2010.
-u32 strategy::pct(const situation& now, const u32* allowed, u32 n) {
+u32 strategy::pct(const situation& now, u32 n) {
     if (now.current < now.count) {
         const u32 thread = now.list[now.current].thread;
         for (u32 i = 0; i < change_points_; ++i)
             if (change_at_[i] == now.point) priority_[thread] = lowest_--;
         if (gives_way(now)) priority_[thread] = lowest_--;
     }
-    u32 best = allowed[0];
+    u32 best = allowed_[0];
     for (u32 i = 0; i < n; ++i) {
-        const u32 thread = now.list[allowed[i]].thread;
+        const u32 thread = now.list[allowed_[i]].thread;
         if (priority_[thread] == 0) priority_[thread] = high + (random_.next() >> 3);
-        if (priority_[thread] > priority_[now.list[best].thread]) best = allowed[i];
+        if (priority_[thread] > priority_[now.list[best].thread]) best = allowed_[i];
     }
     return best;
 }
 
 /// Yuan, Yang, Gu: Partial order aware concurrency sampling, CAV 2018.
-u32 strategy::pos(const situation& now, const u32* allowed, u32 n) {
-    u32 best = allowed[0];
+u32 strategy::pos(const situation& now, u32 n) {
+    u32 best = allowed_[0];
     for (u32 i = 0; i < n; ++i) {
-        const candidate& c = now.list[allowed[i]];
+        const candidate& c = now.list[allowed_[i]];
         if (serial_[c.thread] != c.serial || priority_[c.thread] == 0) {
             serial_[c.thread] = c.serial;
             priority_[c.thread] = 1 + (random_.next() >> 2);
         }
-        if (priority_[c.thread] > priority_[now.list[best].thread]) best = allowed[i];
+        if (priority_[c.thread] > priority_[now.list[best].thread]) best = allowed_[i];
     }
     const candidate& chosen = now.list[best];
     priority_[chosen.thread] = 0;
@@ -173,23 +172,22 @@ u32 strategy::pos(const situation& now, const u32* allowed, u32 n) {
 }
 
 /// Holds back whoever arrives at one of a few learned places until nobody else can run.
-u32 strategy::hold(const situation& now, const u32* allowed, u32 n) {
+u32 strategy::hold(const situation& now, u32 n) {
     if (held_count_ == 0 && now.locations > 0)
         for (; held_count_ < preset_; ++held_count_)
             held_[held_count_] = 1 + random_.below(now.locations);
-    u32 passing[max_threads];
     u32 free = 0;
     bool may_stay = false;
     for (u32 i = 0; i < n; ++i) {
         bool held = false;
-        for (u32 h = 0; h < held_count_; ++h) held |= now.list[allowed[i]].location == held_[h];
+        for (u32 h = 0; h < held_count_; ++h) held |= now.list[allowed_[i]].location == held_[h];
         if (held) continue;
-        passing[free++] = allowed[i];
-        may_stay |= allowed[i] == now.current;
+        passing_[free++] = allowed_[i];
+        may_stay |= allowed_[i] == now.current;
     }
-    if (free == 0) return allowed[random_.below(n)];
+    if (free == 0) return allowed_[random_.below(n)];
     if (may_stay && !gives_way(now) && !random_.one_in(4)) return now.current;
-    return passing[random_.below(free)];
+    return passing_[random_.below(free)];
 }
 
 } // namespace heddle::check

@@ -69,12 +69,12 @@ public:
 
 private:
     bool gives_way(const situation& now) const;
-    u32 filter(const situation& now, u32* allowed);
-    u32 reversed(const situation& now, const u32* allowed, u32 n) const;
-    u32 random_walk(const situation& now, const u32* allowed, u32 n);
-    u32 pct(const situation& now, const u32* allowed, u32 n);
-    u32 pos(const situation& now, const u32* allowed, u32 n);
-    u32 hold(const situation& now, const u32* allowed, u32 n);
+    u32 filter(const situation& now);
+    u32 reversed(const situation& now, u32 n) const;
+    u32 random_walk(const situation& now, u32 n);
+    u32 pct(const situation& now, u32 n);
+    u32 pos(const situation& now, u32 n);
+    u32 hold(const situation& now, u32 n);
 
     strategy_kind kind_ = strategy_kind::in_order;
     random_source random_{0};
@@ -89,6 +89,8 @@ private:
     u64 serial_[max_threads] = {};
     u32 held_[3] = {};
     u32 held_count_ = 0;
+    u32 allowed_[max_threads] = {}; // of one decision; not on the stack of whoever decides
+    u32 passing_[max_threads] = {};
 };
 
 } // namespace heddle::check
