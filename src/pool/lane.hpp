@@ -1,9 +1,10 @@
 /// The queue for work from outside the pool: strictly first-in first-out, one read-modify-write to
-/// take an item. The protocol and its proof are in src/pool/README.md [Lane].
+/// add an item, one to take it. The protocol and its proof are in src/pool/README.md [Lane].
 #pragma once
 
 #include <heddle/detail/task.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -25,43 +26,105 @@ struct work {
 };
 
 class lane {
+    using function = void (*)(void*, const void*);
+    struct slot;
+
 public:
     lane() = default;
     ~lane(); // must be empty
     lane(const lane&) = delete;
     lane& operator=(const lane&) = delete;
 
-    /// Adds at the end. Call with the pool's mutex held. Throws std::bad_alloc, unchanged.
-    void push(const work& item);
+    /// A place in the queue that is one thread's to fill, and has to be filled soon: whoever comes
+    /// to take from it waits.
+    struct place {
+        slot* where = nullptr; ///< null: there is no room; see push_locked()
+        bool wake = false;     ///< the wake flag was set
+    };
+    /// Takes the next place at the end. Any thread, without the mutex.
+    place announce() noexcept {
+        // acquire: sees the block as it was made ready; pairs with the release in push_locked().
+        const std::uint64_t end = end_.fetch_add(1, std::memory_order_acquire);
+        if ((end & end_index_mask) >= block_slots) return {};
+        return {&block_of(end >> end_bits)->slots[end & end_index_mask], (end & wake_bit) != 0};
+    }
+    static void fill(slot& s, const work& item) noexcept {
+        s.payload = item.whole ? static_cast<void*>(item.whole) : item.call.payload;
+        s.address = item.call.address;
+        // release: publishes the two above; pairs with the acquire in read().
+        s.invoke.store(item.whole ? &is_task : item.call.invoke, std::memory_order_release);
+    }
+    /// Takes back attempts to announce where there was no room, lest their number overflows. Call
+    /// with the pool's mutex held, whenever announce() found no room.
+    void forget_attempts() noexcept;
+    /// Adds at the end, with one more block if needed. Call with the mutex held. True if the wake
+    /// flag was set. Throws std::bad_alloc, unchanged.
+    bool push_locked(const work& item);
 
-    /// Takes the first item if the front block has one left; needs no mutex. When it returns
-    /// nothing, there may still be items: see take_locked().
+    /// From now on there is no room; what was announced before can still be taken. Call with the
+    /// mutex held.
+    void close() noexcept;
+
+    /// Sets or clears the flag that tells pushers to wake somebody. What was pushed before is seen
+    /// by the caller afterwards; what is pushed later sees the flag. Call with the mutex held.
+    void set_wake(bool wake) noexcept {
+        // relaxed: one word, so its own order of changes is all that matters.
+        if (wake) end_.fetch_or(wake_bit, std::memory_order_relaxed);
+        else end_.fetch_and(~wake_bit, std::memory_order_relaxed);
+    }
+
+    /// Takes the first item if it is known to be there; needs no mutex. When it returns nothing,
+    /// there may still be items: see claim_locked().
     work take() noexcept {
         // relaxed: a look before the leap, so that an empty lane is not written to.
         if (left(claim_.load(std::memory_order_relaxed)) <= 0) return {};
-        // acquire: sees the block's slots; pairs with the release in take_locked().
+        // acquire: sees the block; pairs with the release in claim_locked().
         return read(claim_.fetch_add(1, std::memory_order_acquire));
     }
-    /// Takes the first item, opening the next block if needed. Call with the mutex held.
-    /// `retired` receives a block that is to be recycled or freed, by retire(), without it.
+    /// Claims the first item, if there is one. Call with the mutex held; then, without it, read()
+    /// the item, and retire() the block that `retired` may have received.
     struct block;
-    work take_locked(block*& retired) noexcept;
-    /// Frees `retired` (or keeps it) after take_locked(); null does nothing. Takes no mutex.
+    std::uint64_t claim_locked(block*& retired) noexcept;
+    /// Reads what was claimed, if anything was. May wait for the thread that is filling the place;
+    /// that thread may be waiting for the mutex.
+    static work read(std::uint64_t claimed) noexcept {
+        if (left(claimed) <= 0) return {};
+        slot& s = block_of(claimed >> (2 * index_bits))->slots[claimed & index_mask];
+        // acquire: sees the slot's contents; pairs with the release in fill().
+        auto invoke = s.invoke.load(std::memory_order_acquire);
+        if (!invoke) [[unlikely]]
+            invoke = await_filled(s);
+        work item;
+        if (invoke == &is_task) item.whole = static_cast<task*>(s.payload);
+        else item.call = {invoke, s.payload, s.address};
+        // release: our reads come before the slot's next use; pairs with the acquire in retire().
+        s.invoke.store(&is_used, std::memory_order_release);
+        return item;
+    }
+    /// Frees `retired` (or keeps it); null does nothing. Call without the mutex.
     void retire(block* retired) noexcept;
 
-    /// A guess, for those who do not hold the mutex.
+    /// A guess, for those who do not hold the mutex. Never true if something was announced before
+    /// a set_wake() that the caller made.
     bool looks_empty() const noexcept {
-        // relaxed: a guess.
-        return left(claim_.load(std::memory_order_relaxed)) <= 0 &&
-               queued_blocks_.load(std::memory_order_relaxed) == 0;
+        // relaxed: a guess; after set_wake(), the same word.
+        const std::uint64_t claim = claim_.load(std::memory_order_relaxed);
+        if (left(claim) > 0) return false;
+        const std::uint64_t end = end_.load(std::memory_order_relaxed); // as above
+        return claim >> (2 * index_bits) == end >> end_bits && count_of(claim) == announced(end);
+    }
+
+    /// How many items were ever announced. Call with the mutex held.
+    std::uint64_t pushed() const noexcept {
+        return before_last_ + announced(end_.load(std::memory_order_relaxed)); // a moment's view
     }
 
 private:
     struct slot {
-        /// Protocol [Lane]: null while free; set by the producer under the mutex, before the
-        /// block is published; null again (release) once the claimer has copied the slot, which
-        /// retire() waits for (acquire) before the block is used again.
-        std::atomic<void (*)(void*, const void*)> invoke{nullptr};
+        /// Protocol [Lane]: null while free; set (release) by the thread that announced it; then
+        /// `is_used` (release) once the claimer has copied it, which retire() waits for (acquire)
+        /// before it makes the slot free again.
+        std::atomic<function> invoke{nullptr};
         void* payload = nullptr;
         const void* address = nullptr;
     };
@@ -72,49 +135,60 @@ public:
     struct alignas(block_alignment) block {
         std::array<slot, block_slots> slots;
         block* next = nullptr;
-        std::uint32_t count = 0; ///< slots filled
     };
 
 private:
+    static_assert(block_slots < 1024, "counts of slots fit into 10 bits");
+
+    static block* block_of(std::uint64_t number) noexcept { // its address without 12 zero bits
+        return reinterpret_cast<block*>(number << 12);
+    }
+    static std::uint64_t number_of(const block* b) noexcept {
+        return reinterpret_cast<std::uintptr_t>(b) >> 12;
+    }
+
+    // The claim word: the block's number (36 bits), how many of its slots may be claimed (14), the
+    // next to be claimed (14).
     static constexpr int index_bits = 14;
     static constexpr std::uint64_t index_mask = (1u << index_bits) - 1;
-
-    /// The claim word: the block's address without its 12 zero bits (36 bits), how many slots it
-    /// has filled (14), the next to be claimed (14).
-    static std::uint64_t pack(const block* b, std::uint32_t count, std::uint32_t next) noexcept {
-        return reinterpret_cast<std::uintptr_t>(b) >> 12 << (2 * index_bits) |
-               std::uint64_t{count} << index_bits | next;
+    static std::uint64_t pack(const block* b, std::uint64_t count, std::uint64_t next) noexcept {
+        return number_of(b) << (2 * index_bits) | count << index_bits | next;
+    }
+    static std::uint64_t count_of(std::uint64_t claim) noexcept {
+        return claim >> index_bits & index_mask;
     }
     static std::int64_t left(std::uint64_t claim) noexcept {
-        return static_cast<std::int64_t>(claim >> index_bits & index_mask) -
+        return static_cast<std::int64_t>(count_of(claim)) -
                static_cast<std::int64_t>(claim & index_mask);
     }
-    static work read(std::uint64_t claimed) noexcept {
-        if (left(claimed) <= 0) return {};
-        auto* const b = reinterpret_cast<block*>(claimed >> (2 * index_bits) << 12);
-        slot& s = b->slots[claimed & index_mask];
-        work item;
-        // relaxed: published with the block.
-        const auto invoke = s.invoke.load(std::memory_order_relaxed);
-        if (invoke == &is_task) item.whole = static_cast<task*>(s.payload);
-        else item.call = {invoke, s.payload, s.address};
-        // release: our reads come before the slot's next use; pairs with the acquire in retire().
-        s.invoke.store(nullptr, std::memory_order_release);
-        return item;
+
+    // The end word: the last block's number (36 bits), the wake flag (1), 1 more than the number
+    // of its slots that were announced when the lane was closed, or 0 (11), the next slot to be
+    // announced (15; from block_slots on there is no room).
+    static constexpr int end_bits = 28, end_index_bits = 15;
+    static constexpr std::uint64_t end_index_mask = (1u << end_index_bits) - 1,
+                                   stop_unit = 1u << end_index_bits, stop_mask = 2047,
+                                   wake_bit = 1u << 27;
+    static std::uint64_t announced(std::uint64_t end) noexcept {
+        const std::uint64_t stop = end >> end_index_bits & stop_mask;
+        return stop ? stop - 1 : std::min<std::uint64_t>(end & end_index_mask, block_slots);
     }
+
     static void is_task(void*, const void*) {}
+    static void is_used(void*, const void*) {}
+    static function await_filled(slot& s) noexcept;
 
     block* fresh_block();
 
+    /// Protocol [Lane]: announced to by fetch_add from anywhere; a block is added, the lane closed
+    /// and the wake flag changed under the mutex.
+    alignas(64) std::atomic<std::uint64_t> end_{stop_unit | block_slots};
     /// Protocol [Lane]: claimed from by fetch_add from anywhere; replaced under the mutex, only
-    /// when the front block is used up.
+    /// when all that it speaks of has been claimed.
     alignas(64) std::atomic<std::uint64_t> claim_{0};
-    block* front_ = nullptr; ///< the block that claim_ speaks of
-    /// Protocol: sealed blocks plus the open one if it has items; written under the mutex.
-    alignas(64) std::atomic<std::uint32_t> queued_blocks_{0};
-    block* sealed_first_ = nullptr;
-    block* sealed_last_ = nullptr;
-    block* open_ = nullptr; ///< producers fill it
+    block* front_ = nullptr;        ///< the block that claim_ speaks of
+    block* last_ = nullptr;         ///< the block that end_ speaks of
+    std::uint64_t before_last_ = 0; ///< slots in the blocks before it, ever
     /// Protocol: one used block kept for the next need; exchanged.
     std::atomic<block*> spare_{nullptr};
 };

@@ -145,6 +145,7 @@ void pool::break_down(const std::string& cause) noexcept {
         std::lock_guard lock(mutex_);
         if (!broken_.empty()) return;
         broken_ = "the pool \"" + options_.name + "\" is broken: its initializer threw " + cause;
+        lane_.close();
         // release: publishes broken_; pairs with the acquire in worker::run().
         is_broken_.store(true, std::memory_order_release);
     }
@@ -172,6 +173,7 @@ void pool::shut_down(shutdown_options options) {
     {
         std::unique_lock lock(mutex_);
         shut_down_ = true;
+        lane_.close();
         finish_if_idle(lock);
     }
     if (room_) room_->close();

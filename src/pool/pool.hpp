@@ -63,6 +63,7 @@ private:
     /// when it runs nothing any more.
     worker* own_worker() const noexcept;
     void push_outside(const work& item);
+    void wake_for_push(std::unique_lock<light_mutex> lock);
     void push_ranked(task& t);
     bool make_room(task& t);
 
@@ -104,15 +105,16 @@ private:
     bool finished_ = false;      ///< everything has ended; workers leave
     bool detached_ = false;      ///< nobody will join
     worker* sleepers_ = nullptr; ///< last in, first out: the warmest is woken
-    std::uint64_t pushed_outside_ = 0;
-    std::map<int, std::deque<task*>, std::greater<>> ranked_; ///< priorities other than 0
+    std::uint64_t pushed_ranked_ = 0;
+    /// Priorities other than 0; and what a thread of the pool pushes that is no worker any more.
+    std::map<int, std::deque<task*>, std::greater<>> ranked_;
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<std::thread> threads_;
     int live_threads_ = 0;
     std::string broken_;
     wait_list ended_; ///< those who wait for live_threads_ to become 0
 
-    lane lane_; ///< pushes with mutex_ held, takes without
+    lane lane_;
 
     // Hints, written with mutex_ held, read without.
     /// Protocol [Nested]: true if a push from a worker should wake somebody.
@@ -159,6 +161,7 @@ private:
     work search();
     void stop_searching();
     bool sleep(pool::lock_type lock);
+    void stay_awake() noexcept;
     void park() noexcept;
     void run(work& item);
     void count_push() noexcept {

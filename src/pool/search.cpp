@@ -29,8 +29,12 @@ work worker::search() {
     if (!spinning_helps() || !spinning_.worthwhile()) return {};
     // Work often follows work within microseconds, and waking a sleeper costs tens of them. No
     // yielding: it could take milliseconds, while submitters rely on this search.
-    for (int round = 0; round < 60; ++round) {
-        for (int i = 0; i < 8; ++i) pause();
+    // The first look comes late, so that a producer that is slower than we are has its cache lines
+    // to itself for a moment, and we find several items at once; then often, since somebody may be
+    // waiting for each.
+    constexpr int looks = 400, first_pauses = 4;
+    for (int look = 0; look < looks; ++look) {
+        for (int i = 0; i < (look == 0 ? first_pauses : 1); ++i) pause();
         if (!pool_.work_visible()) continue;
         if (work item = find()) {
             spinning_.note(true);
@@ -45,13 +49,13 @@ work pool::take_outside() noexcept {
     if (work item = lane_.take()) return item;
     if (lane_.looks_empty()) return {};
     lane::block* retired = nullptr;
-    work item;
+    std::uint64_t claimed = 0;
     {
         std::lock_guard lock(mutex_);
-        item = lane_.take_locked(retired);
+        claimed = lane_.claim_locked(retired);
     }
     lane_.retire(retired);
-    return item;
+    return lane::read(claimed);
 }
 
 work pool::take_ranked(bool above_normal) noexcept {
@@ -59,8 +63,8 @@ work pool::take_ranked(bool above_normal) noexcept {
     if (ranked_.empty()) return {};
     const auto best = above_normal ? ranked_.begin() : std::prev(ranked_.end());
     if (above_normal != (best->first > 0)) return {};
-    // Among those below normal the highest comes first as well.
-    const auto chosen = above_normal ? best : ranked_.upper_bound(0);
+    // Among those not above normal the highest comes first as well.
+    const auto chosen = above_normal ? best : ranked_.lower_bound(0);
     task* const t = chosen->second.front();
     chosen->second.pop_front();
     if (chosen->second.empty()) ranked_.erase(chosen);

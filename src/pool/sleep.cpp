@@ -49,6 +49,7 @@ void pool::update_hints() noexcept {
     // relaxed reads: written with mutex_ held only. The store is the rare side of [Nested].
     if (wakeable_.load(std::memory_order_relaxed) != wakeable) {
         wakeable_.store(wakeable, std::memory_order_seq_cst);
+        lane_.set_wake(wakeable); // [Lane]
     }
     // relaxed: as above.
     if (surplus_.load(std::memory_order_relaxed) != surplus) {
@@ -136,19 +137,18 @@ bool worker::sleep(pool::lock_type lock) {
     asleep_ = true;
     --pool_.awake_;
     pool_.update_hints();
+    // [Lane] Whoever pushes from outside either sees that we can be woken, or we see its item.
+    if (!surplus && !pool_.lane_.looks_empty()) {
+        stay_awake();
+        return false;
+    }
     lock.unlock();
-    // [Nested] Whoever pushes to its own deque either sees that we can be woken, or we see what
-    // it pushed.
+    // [Nested] The same for whoever pushes to its own deque.
     heavy_barrier();
     if (!surplus && pool_.work_visible()) {
         lock.lock();
         if (asleep_) {
-            worker** link = &pool_.sleepers_;
-            while (*link != this) link = &(*link)->next_sleeper_;
-            *link = next_sleeper_;
-            asleep_ = false;
-            ++pool_.awake_;
-            pool_.update_hints();
+            stay_awake();
             return false;
         }
         lock.unlock();
@@ -162,6 +162,16 @@ bool worker::sleep(pool::lock_type lock) {
     return pool_.searching_ && !pool_.finished_;
 }
 
+/// Takes this worker, which has not slept yet, out of the sleepers. With the mutex held.
+void worker::stay_awake() noexcept {
+    worker** link = &pool_.sleepers_;
+    while (*link != this) link = &(*link)->next_sleeper_;
+    *link = next_sleeper_;
+    asleep_ = false;
+    ++pool_.awake_;
+    pool_.update_hints();
+}
+
 void worker::park() noexcept {
     // acquire: pairs with the release in carry_out().
     while (woken_.load(std::memory_order_acquire) == 0) {
@@ -170,14 +180,16 @@ void worker::park() noexcept {
 }
 
 void worker::blocking() {
+    bool outside = false;
     {
         std::lock_guard lock(pool_.mutex_);
         ++pool_.blocked_;
         --pool_.awake_;
         pool_.update_hints();
+        outside = !pool_.lane_.looks_empty(); // [Lane] as in sleep()
     }
     heavy_barrier(); // [Nested] as in sleep(): a push has to wake somebody in our place now
-    if (!pool_.work_visible()) return;
+    if (!outside && !pool_.work_visible()) return;
     pool::wake_up stand_in{};
     {
         std::lock_guard lock(pool_.mutex_);

@@ -24,8 +24,10 @@ void pool::enqueue(task& t) {
     t.set_owner(this, born_in_);
     if (room_ && !make_room(t)) return; // it has been run here
     try {
-        if (t.priority() != 0) push_ranked(t);
-        else if (worker* const own = own_worker()) own->push(t);
+        worker* const own = own_worker();
+        if (t.priority() == 0 && own) own->push(t);
+        // An own thread that is no worker any more may push when the lane is closed already.
+        else if (t.priority() != 0 || is_own_thread()) push_ranked(t);
         else push_outside({.whole = &t});
     } catch (...) {
         if (room_) room_->leave();
@@ -39,30 +41,40 @@ void pool::enqueue(const small_call& call) {
 }
 
 void pool::push_outside(const work& item) {
+    const lane::place place = lane_.announce();
+    if (place.where && !place.wake) {
+        lane::fill(*place.where, item); // THE POOL MAY BE DEAD: the item may have destroyed it
+        return;
+    }
     lock_type lock(mutex_);
-    require_open();
-    lane_.push(item);
-    ++pushed_outside_;
-    if (searching_ || awake_ >= max_workers_) return;
+    if (place.where) {
+        // Filled with the mutex held, so that the pool lives until we have let go of it.
+        lane::fill(*place.where, item);
+    } else {
+        lane_.forget_attempts();
+        require_open();
+        if (!lane_.push_locked(item)) return;
+    }
+    wake_for_push(std::move(lock));
+}
+
+/// Wakes somebody for what was pushed, if nobody searches and one may.
+void pool::wake_for_push(lock_type lock) {
     const wake_up chosen = choose_wake_up();
     lock.unlock();
     carry_out(chosen);
-    this_thread.woke_a_worker = true;
+    this_thread.woke_a_worker = chosen.sleeper || chosen.new_thread;
 }
 
 void pool::push_ranked(task& t) {
     lock_type lock(mutex_);
     require_open();
     ranked_[t.priority()].push_back(&t);
+    ++pushed_ranked_;
     std::atomic<int>& count = t.priority() > 0 ? urgent_ : background_;
     // relaxed: a hint, written with mutex_ held.
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    ++pushed_outside_;
-    if (searching_ || awake_ >= max_workers_) return;
-    const wake_up chosen = choose_wake_up();
-    lock.unlock();
-    carry_out(chosen);
-    this_thread.woke_a_worker = true;
+    wake_for_push(std::move(lock));
 }
 
 /// Takes a place in the bounded queue; false if the task was run by this thread instead.
@@ -108,7 +120,7 @@ std::size_t pool::pending_count() const noexcept {
     // relaxed: as above.
     for (const auto& w : workers_) left += w->started_.load(std::memory_order_relaxed);
     for (const auto& w : workers_) entered += w->pushed_.load(std::memory_order_relaxed);
-    entered += pushed_outside_;
+    entered += pushed_ranked_ + lane_.pushed();
     return entered > left ? static_cast<std::size_t>(entered - left) : 0;
 }
 
