@@ -2,10 +2,12 @@
 ///
 /// Heddle beside the naive pool. `scaling_workers`: 200,000 futures with 1 to 64 workers.
 /// `scaling_tasks`: 10 to 10,000,000 posts. `scaling_producers`: 1 to 8 threads post 500,000.
+/// `scaling_waits`: CPU time of tasks that only sleep, with 1 to 256 workers.
 #include "peers/heddle.hpp"
 #include "peers/naive.hpp"
 #include "support.hpp"
 
+#include <ctime>
 #include <latch>
 
 namespace {
@@ -66,6 +68,29 @@ void by_producers(benchmark::State& state, int producers) {
 }
 
 template <class Pool>
+void by_waits(benchmark::State& state, int workers) {
+    const int tasks = 20 * workers;
+    Pool pool(workers);
+    std::vector<decltype(pool.submit([] { return 0; }))> futures;
+    futures.reserve(static_cast<std::size_t>(tasks));
+    double cpu = 0;
+    for (auto _ : state) {
+        const std::clock_t before = std::clock();
+        for (int i = 0; i < tasks; ++i) {
+            futures.push_back(pool.submit([] {
+                std::this_thread::sleep_for(std::chrono::milliseconds(2));
+                return 0;
+            }));
+        }
+        for (auto& f : futures) benchmark::DoNotOptimize(Pool::get(f));
+        futures.clear();
+        cpu += static_cast<double>(std::clock() - before) * 1e6 / CLOCKS_PER_SEC;
+    }
+    state.counters["value"] = cpu / static_cast<double>(state.iterations()) / tasks;
+    bench::set_items(state, tasks);
+}
+
+template <class Pool>
 void add_all() {
     const auto add = [](const std::string& question, auto measure, int x, int rounds = 1) {
         const auto at_x = [=](benchmark::State& state) { measure(state, x); };
@@ -75,6 +100,7 @@ void add_all() {
     for (int x = 10; x <= 10'000'000; x *= 10) {
         add("scaling_tasks", &by_tasks<Pool>, x, x < 100'000 ? 100'000 / x : 1);
     }
+    for (int x = 1; x <= 256; x *= 4) add("scaling_waits", &by_waits<Pool>, x);
     for (const int x : {1, 2, 3, 4, 6, 8}) add("scaling_producers", &by_producers<Pool>, x);
 }
 

@@ -93,10 +93,14 @@ work worker::idle(bool searching) {
             if (!pool_.searching_ && pool_.awake_ <= pool_.max_workers_) {
                 pool_.searching_ = searching = true;
                 pool_.update_hints();
-            } else {
-                searching = sleep(std::move(lock));
+                continue;
             }
+            searching = sleep(std::move(lock));
         }
+        if (searching) continue;
+        // Not asleep, since there is work to be seen, and not the searcher. Waiting for whoever is
+        // would burn a core that it may need.
+        if (work item = find()) return item;
     }
 }
 

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <latch>
 #include <memory>
@@ -220,6 +221,22 @@ TEST(PoolStress, WaitersTakeTheirHooksBackWhileCallbacksGo) {
         first = {};
         second = {};
     }
+}
+
+// Workers that wait for the searcher to get a core, instead of taking the work that they see, kept
+// it from getting one, and burnt seconds.
+TEST(PoolStress, ManyWorkersWhoseTasksSleepUseHardlyAnyProcessorTime) {
+    constexpr int workers = 200, tasks = 5 * workers;
+    thread_pool pool(workers);
+    const std::clock_t before = std::clock();
+    std::vector<future<void>> all;
+    for (int i = 0; i < tasks; ++i) {
+        all.push_back(
+            pool.submit([] { std::this_thread::sleep_for(std::chrono::milliseconds(100)); }));
+    }
+    for (auto& f : all) f.result();
+    const double spent = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+    EXPECT_LT(spent / tasks, heddle::test::sanitized ? 3e-3 : 3e-4) << "CPU seconds a task";
 }
 
 TEST(PoolStress, MapsAreDroppedAnywhere) {
