@@ -10,6 +10,7 @@ present() {
     g++ | cmake | python3 | pkg-config | gdb | git | ccache | shellcheck) command -v "$1" ;;
     ninja-build) command -v ninja ;;
     clang-19) command -v clang++-19 ;;
+    nginx-light) command -v nginx || ls /usr/sbin/nginx ;;
     clang-format-19) command -v clang-format-19 ;;
     *) dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -x installed ||
         header_present "$1" ;;

@@ -70,6 +70,10 @@ const std::vector<lesson>& lessons() {
         {"bank", {}},
         {"workers", {}},
         {"producer_consumer", {}},
+#ifdef HEDDLE_TOUR_HTTP
+        {"downloads", {}},
+        {"aio_downloads", {}},
+#endif
     };
     return all;
 }
