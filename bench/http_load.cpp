@@ -6,7 +6,6 @@
 // WHO: heddle (one thread asks), threads (16 do, with one session), curl (libcurl's own loop
 // around curl_multi_poll, without a session), stream (a body to a callback).
 #include <heddle/http.hpp>
-#include <heddle/semaphore.hpp>
 #include <heddle/thread.hpp>
 
 #include <curl/curl.h>
@@ -16,6 +15,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <latch>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,21 +34,18 @@ http::session_options options(int at_once) {
     return {.max_connections_per_host = at_once};
 }
 
-/// Asks `count` times, with `at_once` requests under way, and checks each answer.
-void ask(http::session& session, const std::string& url, int count, int at_once) {
-    heddle::bounded_semaphore room(at_once);
+/// Asks `count` times; the session lets as many run at once as it may. Checks each answer.
+void ask(http::session& session, const std::string& url, int count) {
+    std::latch all(count);
     std::atomic<int> good = 0;
-    std::vector<heddle::future<http::response>> all;
-    all.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
-        room.acquire();
-        all.push_back(session.get(url));
-        all.back().add_done_callback([&](const heddle::future<http::response>& f) {
-            good += !f.exception() && f.result().status == 200 && f.result().body.size() == 1024;
-            room.release();
+        session.get(url).add_done_callback([&](const heddle::future<http::response>& page) {
+            good += !page.exception() && page.result().status == 200 &&
+                    page.result().body.size() == 1024;
+            all.count_down();
         });
     }
-    for (int i = 0; i < at_once; ++i) room.acquire();
+    all.wait();
     if (good != count) fail(std::to_string(count - good) + " answers were wrong");
 }
 
@@ -57,8 +54,8 @@ void threads(const std::string& url, int count, int at_once) {
     http::session session(options(at_once));
     std::vector<std::unique_ptr<heddle::thread<void>>> all;
     for (int t = 0; t < askers; ++t) {
-        all.push_back(std::make_unique<heddle::thread<void>>(
-            [&] { ask(session, url, count / askers, at_once / askers); }));
+        all.push_back(
+            std::make_unique<heddle::thread<void>>([&] { ask(session, url, count / askers); }));
     }
     for (const auto& t : all) t->join();
 }
@@ -125,7 +122,7 @@ int main(int argc, char** argv) {
     const auto start = std::chrono::steady_clock::now();
     if (who == "heddle") {
         http::session session(options(at_once));
-        ask(session, url, count, at_once);
+        ask(session, url, count);
     } else if (who == "threads") threads(url, count, at_once);
     else if (who == "curl") bare_curl(url, count, at_once);
     else if (who == "stream") stream(url);

@@ -44,7 +44,8 @@ def main():
             fetch + [f"{base}/broken", f"{base}/none", "http://no space/", f"{base}/page"],
             capture_output=True, text=True, check=False)
         expect(bad.returncode == 1, f"status {bad.returncode}, not 1")
-        for part in ("cut off after 4 of 10 bytes", "404 failed", "contains a space", "200 4 bytes"):
+        told = ("cut off after 4 of 10 bytes", "404 failed", "contains a space", "200 4 bytes")
+        for part in told:
             expect(part in bad.stdout, f"'{part}' is not in: {bad.stdout}")
         left = [f for f in os.listdir(folder) if f.endswith(".part") or f in ("broken", "none")]
         expect(not left, f"left behind: {left}")

@@ -65,6 +65,7 @@ void answer::status_line(std::string_view line) {
     if (status == 101) fail("it switches to another protocol, which was not asked for");
     made_.status = status;
     made_.headers = {};
+    made_.headers.reserve(16);
     made_.protocol = line.substr(0, blank);
     complete_ = false;
 }

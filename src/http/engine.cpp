@@ -35,6 +35,7 @@ settings prepared(session_options&& options) {
     made.options = std::move(options);
     made.user_agent =
         made.options.user_agent.empty() ? default_user_agent() : made.options.user_agent;
+    made.plain_fields = plain_fields(made.options.headers);
     made.shared = require(share_handle(curl_share_init()));
     // Without locks: only the session's thread uses it.
     curl_share_setopt(made.shared.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);

@@ -25,7 +25,8 @@ namespace heddle::http::detail {
 struct settings {
     session_options options;
     std::string user_agent;
-    share_handle shared; ///< cookies and TLS sessions
+    string_list plain_fields; ///< most requests have no others
+    share_handle shared;      ///< cookies and TLS sessions
 };
 
 /// Protocol, proofs and the life of a transfer: README.md beside this file.

@@ -6,6 +6,10 @@
 
 namespace heddle::http::detail {
 
+namespace {
+constexpr std::size_t most_remembered = 1000; // servers without a request
+} // namespace
+
 void slots::ask(transfer& t) {
     server& s = servers_.try_emplace(t.target.text()).first->second;
     s.met |= !t.target.tls;
@@ -64,7 +68,8 @@ void slots::leave(transfer& t) noexcept {
     t.turn = transfer::turn_is::none;
     t.at = nullptr;
     promote(s);
-    if (s.active == 0 && s.waiting.empty()) servers_.erase(t.target.text());
+    const bool idle = s.active == 0 && s.waiting.empty();
+    if (idle && servers_.size() > most_remembered) servers_.erase(t.target.text());
 }
 
 } // namespace heddle::http::detail

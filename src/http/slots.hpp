@@ -14,8 +14,7 @@ struct transfer;
 
 /// The requests to one server.
 struct server {
-    std::string name; ///< origin::text()
-    int active = 0;   ///< may run, or do
+    int active = 0; ///< may run, or do
     /// Over TLS, whether it speaks HTTP/2 is not known until a connection stands. Until then one
     /// request goes ahead, so that the others do not open connections that nobody needs.
     bool met = false;

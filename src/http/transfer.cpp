@@ -132,25 +132,30 @@ void append_field(string_list& to, const std::string& name, std::string_view val
     append(to, value.empty() ? name + ';' : name + ": " + std::string(value));
 }
 
-string_list fields_of(const transfer& t, const settings& of) {
+/// The fields to send: `own` and the session's, without `credentials` only those that are none.
+string_list
+fields_of(const header_list& own, const header_list& common, bool credentials, bool has_body) {
     string_list made;
-    const auto has = [&](const char* name) {
-        return t.what.headers.get(name) || of.options.headers.get(name);
-    };
-    for (const auto& [name, value] : of.options.headers) {
-        if (t.what.headers.get(name) || (t.abroad && is_credential(name))) continue;
+    const auto has = [&](const char* name) { return own.get(name) || common.get(name); };
+    for (const auto& [name, value] : common) {
+        if (own.get(name) || (!credentials && is_credential(name))) continue;
         append_field(made, name, value);
     }
-    for (const auto& [name, value] : t.what.headers) {
-        if (!(t.abroad && is_credential(name))) append_field(made, name, value);
+    for (const auto& [name, value] : own) {
+        if (credentials || !is_credential(name)) append_field(made, name, value);
     }
     if (!has("Accept-Encoding")) append(made, "Accept-Encoding: gzip, deflate");
+    if (!has_body) return made;
     if (!has("Content-Type")) append(made, "Content-Type:"); // libcurl's is that of a web form
-    append(made, "Expect:");
+    append(made, "Expect:");                                 // no round trip before a large body
     return made;
 }
 
 } // namespace
+
+string_list plain_fields(const header_list& common) {
+    return fields_of({}, common, true, false);
+}
 
 std::unique_ptr<wire> make_wire(const settings& of) {
     auto made = std::make_unique<wire>();
@@ -204,13 +209,16 @@ void configure(transfer& t, const settings& of) {
     set(easy, CURLOPT_PREREQDATA, &t);
     set(easy, CURLOPT_HTTPGET, 1L); // takes back what the last transfer set
     set(easy, CURLOPT_CUSTOMREQUEST, what.method == "GET" ? nullptr : what.method.c_str());
+    bool has_body = false;
     if (what.method == "HEAD") {
         set(easy, CURLOPT_NOBODY, 1L);
     } else if (what.body_source) {
+        has_body = true;
         set(easy, CURLOPT_UPLOAD, 1L);
         set(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t{-1});
     } else if (!what.body.empty() || what.method == "POST" || what.method == "PUT" ||
                what.method == "PATCH") {
+        has_body = true;
         set(easy, CURLOPT_POSTFIELDS, what.body.c_str());
         set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(what.body.size()));
         set(easy, CURLOPT_CUSTOMREQUEST, what.method.c_str());
@@ -220,8 +228,9 @@ void configure(transfer& t, const settings& of) {
     set(easy,
         CURLOPT_HTTP_VERSION,
         long{t.target.tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1});
-    t.fields = fields_of(t, of);
-    set(easy, CURLOPT_HTTPHEADER, t.fields.get());
+    const bool plain = what.headers.empty() && !has_body && !t.abroad;
+    if (!plain) t.fields = fields_of(what.headers, of.options.headers, !t.abroad, has_body);
+    set(easy, CURLOPT_HTTPHEADER, plain ? of.plain_fields.get() : t.fields.get());
 }
 
 } // namespace heddle::http::detail

@@ -75,7 +75,7 @@ struct transfer {
     server* at = nullptr;
 
     std::unique_ptr<wire> line; ///< while it runs
-    string_list fields;
+    string_list fields;         ///< null for a request without any of its own
     std::optional<answer> incoming;
     std::exception_ptr failure; ///< what a callback threw; ends the transfer
     int sends = 0;              ///< how often a connection stood ready for it, in this hop
@@ -103,6 +103,8 @@ struct transfer {
 std::exception_ptr explain(const transfer& t, CURLcode result);
 /// Prepares `t.line` for what `t` asks.
 void configure(transfer& t, const settings& of);
+/// The header fields of a request that has none of its own and no body.
+string_list plain_fields(const header_list& common);
 /// What an easy handle needs once, for all its transfers.
 std::unique_ptr<wire> make_wire(const settings& of);
 

@@ -38,6 +38,8 @@ public:
     std::optional<std::string> get(std::string_view name) const;
     /// Appends a field, even if there is one of that name.
     void add(std::string name, std::string value);
+    /// Makes room for so many fields.
+    void reserve(std::size_t fields) { fields_.reserve(fields); }
     /// Removes all fields of that name.
     void remove(std::string_view name);
 
