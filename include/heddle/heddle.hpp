@@ -17,6 +17,7 @@
 #include <heddle/outcome.hpp>
 #include <heddle/print.hpp>
 #if __has_include(<cereal/cereal.hpp>) // what crosses to another process is encoded by cereal
+#include <heddle/mp.hpp>
 #include <heddle/process_pool.hpp>
 #endif
 #include <heddle/progress.hpp>

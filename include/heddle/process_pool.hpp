@@ -197,7 +197,7 @@ private:
     void enqueue(Call* t, const F& f, const Args&... args) {
         detail::message call;
         try {
-            call = detail::encode_call(f, args...);
+            call = detail::encode_call<detail::remote_result_t<F, Args...>>(f, args...);
         } catch (...) {
             t->discard();
             throw;

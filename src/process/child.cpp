@@ -8,9 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -153,16 +151,16 @@ child start_child(bool catch_errors) {
     return made;
 }
 
-std::optional<exit_status> reap(const child& c) {
+std::optional<exit_status> reap(const descriptor& pidfd) {
     siginfo_t info{};
     int result = 0;
     do {
-        result = waitid(P_PIDFD, static_cast<id_t>(c.pidfd.get()), &info, WEXITED | WNOHANG);
+        result = waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG);
     } while (result != 0 && errno == EINTR);
     if (result != 0) {
         // Somebody else waits for all children, or SIGCHLD is ignored: the end is seen, its
         // status is not.
-        pollfd ended{c.pidfd.get(), POLLIN, 0};
+        pollfd ended{pidfd.get(), POLLIN, 0};
         if (poll(&ended, 1, 0) == 1) return exit_status{};
         return std::nullopt;
     }
@@ -170,17 +168,19 @@ std::optional<exit_status> reap(const child& c) {
     return exit_status{true, info.si_code != CLD_EXITED, info.si_status};
 }
 
-void send_signal(const child& c, int signal) noexcept {
-    syscall(SYS_pidfd_send_signal, c.pidfd.get(), signal, nullptr, 0);
+void send_signal(const descriptor& pidfd, int signal) noexcept {
+    syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0);
 }
 
-bool await_end(const child& c, int milliseconds) {
-    pollfd ended{c.pidfd.get(), POLLIN, 0};
-    int ready = 0;
-    do {
-        ready = poll(&ended, 1, milliseconds);
-    } while (ready < 0 && errno == EINTR && milliseconds < 0);
-    return ready == 1;
+bool await_end(const descriptor& pidfd, deadline limit) noexcept {
+    pollfd ended{pidfd.get(), POLLIN, 0};
+    for (;;) {
+        const std::int64_t left = limit.passed() ? 0 : limit.ns - now_ns();
+        const timespec wait{left / 1'000'000'000, left % 1'000'000'000};
+        const int ready = ppoll(&ended, 1, limit.is_never() ? nullptr : &wait, nullptr);
+        if (ready == 1) return true;
+        if (limit.passed()) return false;
+    }
 }
 
 std::string describe(const exit_status& status) {
@@ -196,44 +196,6 @@ std::string describe(const exit_status& status) {
 
 void make_non_blocking(int fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
-
-// --- shared memory -----------------------------------------------------------------------------
-
-shared_memory::shared_memory(std::size_t size) : size_(size) {
-    const int fd = memfd_create("heddle", MFD_CLOEXEC);
-    if (fd < 0) fail("heddle: cannot make shared memory");
-    file_ = std::make_shared<const descriptor>(fd);
-    if (ftruncate(fd, static_cast<off_t>(size)) != 0) fail("heddle: cannot size shared memory");
-    map();
-}
-
-shared_memory::shared_memory(shared_descriptor made) : file_(std::move(made)) {
-    struct stat about{};
-    if (fstat(file_->get(), &about) != 0) fail("heddle: cannot look at shared memory");
-    size_ = static_cast<std::size_t>(about.st_size);
-    map();
-}
-
-void shared_memory::map() {
-    void* const at = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, file_->get(), 0);
-    if (at == MAP_FAILED) fail("heddle: cannot map shared memory");
-    data_ = at;
-}
-
-shared_memory::shared_memory(shared_memory&& other) noexcept
-    : file_(std::move(other.file_)), data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
-
-shared_memory& shared_memory::operator=(shared_memory&& other) noexcept {
-    std::swap(file_, other.file_);
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    return *this;
-}
-
-shared_memory::~shared_memory() {
-    if (data_) munmap(data_, size_);
 }
 
 } // namespace heddle::detail

@@ -2,7 +2,8 @@
 /// Linux about processes is here.
 #pragma once
 
-#include <heddle/detail/wire.hpp>
+#include <heddle/detail/shared_memory.hpp>
+#include <heddle/time.hpp>
 
 #include <sys/types.h>
 
@@ -30,28 +31,6 @@ static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 enum : int { data_descriptor = 3, control_descriptor = 4, claims_descriptor = 5 };
 inline constexpr char worker_argument[] = "--heddle-worker";
 
-/// Anonymous shared memory, mapped here; unmapped when it goes.
-class shared_memory {
-public:
-    shared_memory() noexcept = default;
-    /// @throws std::system_error
-    explicit shared_memory(std::size_t size);
-    /// Maps what another process has made.
-    explicit shared_memory(shared_descriptor made);
-    shared_memory(shared_memory&& other) noexcept;
-    shared_memory& operator=(shared_memory&& other) noexcept;
-    ~shared_memory();
-    void* data() const noexcept { return data_; }
-    std::size_t size() const noexcept { return size_; }
-    const shared_descriptor& file() const noexcept { return file_; }
-
-private:
-    void map();
-    shared_descriptor file_;
-    void* data_ = nullptr;
-    std::size_t size_ = 0;
-};
-
 /// A process that this one has started, from the same program.
 struct child {
     pid_t pid = -1;
@@ -76,10 +55,10 @@ struct exit_status {
     int code = 0; ///< the signal or the exit code
 };
 /// Collects a child that has ended; nothing if it is still alive.
-std::optional<exit_status> reap(const child& c);
-void send_signal(const child& c, int signal) noexcept;
-/// Waits until the child has ended, at most `milliseconds`; negative: for ever.
-bool await_end(const child& c, int milliseconds);
+std::optional<exit_status> reap(const descriptor& pidfd);
+void send_signal(const descriptor& pidfd, int signal) noexcept;
+/// Waits until a process has ended, or until the deadline.
+bool await_end(const descriptor& pidfd, deadline limit) noexcept;
 /// "was killed by SIGSEGV", "ended with exit code 3".
 std::string describe(const exit_status& status);
 

@@ -1,8 +1,8 @@
 /// The transport to worker processes on this machine: one supervising thread, one socket a worker.
 #pragma once
 
-#include "frame.hpp"
 #include "child.hpp"
+#include "frame.hpp"
 #include "transport.hpp"
 
 #include <cstdint>
@@ -56,7 +56,7 @@ struct local_worker {
     bool ended = false;
 
     std::size_t load() const noexcept;
-    claims& page() const noexcept { return *static_cast<claims*>(process.shared.data()); }
+    claims& page() const noexcept { return *reinterpret_cast<claims*>(process.shared.data()); }
     /// Takes `s` back from the worker; false if the worker has it already.
     bool withdraw(sent_call& s) noexcept;
 };

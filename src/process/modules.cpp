@@ -209,4 +209,33 @@ const void* find_function(function_ref named) {
     return reinterpret_cast<const void*>(in.base + named.offset);
 }
 
+std::uint32_t introduce(frame_sink& to, const worker_settings& settings) {
+    const std::uint32_t known = modules_named();
+    for (std::uint32_t i = 0; i < known; ++i) to.add(describe_module(i));
+    to.add(make_frame(frame_kind::configure, 0, [&](message& m) {
+        m.append_value(wire_version);
+        append_text(m, main_build());
+        m.append_value(settings.is_process);
+        m.append_value(settings.memory_limit);
+        m.append_value(settings.initializer);
+        append_text(m, settings.name);
+    }));
+    return known;
+}
+
+worker_settings read_settings(reader& from) {
+    worker_settings told;
+    const auto version = from.take_value<std::uint32_t>();
+    const std::string build = take_text(from);
+    if (version != wire_version || build != main_build()) {
+        throw error("the worker is another build of the program than its parent: " + main_build() +
+                    " instead of " + build);
+    }
+    told.is_process = from.take_value<bool>();
+    told.memory_limit = from.take_value<std::uint64_t>();
+    told.initializer = from.take_value<function_ref>();
+    told.name = take_text(from);
+    return told;
+}
+
 } // namespace heddle::detail

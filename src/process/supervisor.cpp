@@ -107,16 +107,10 @@ void local_workers::start_failed(const std::string& why) {
 }
 
 void local_workers::configure(local_worker& w) {
-    const std::uint32_t known = modules_named();
-    for (std::uint32_t i = 0; i < known; ++i) w.out.add(describe_module(i));
-    w.modules_known = known;
-    w.out.add(make_frame(frame_kind::configure, 0, [&](message& to) {
-        to.append_value(wire_version);
-        append_text(to, main_build());
-        to.append_value(false);
-        to.append_value(static_cast<std::uint64_t>(options_.memory_limit_bytes));
-        to.append_value(options_.initializer);
-    }));
+    w.modules_known = introduce(w.out,
+                                {.memory_limit = options_.memory_limit_bytes,
+                                 .initializer = options_.initializer,
+                                 .name = {}});
     w.out.flush(w.process.data.get(), false);
 }
 
@@ -164,7 +158,7 @@ void local_workers::wait_for_events() {
         if (of[0].revents) overhear(w);
         if (of[1].revents & (POLLIN | POLLHUP | POLLERR)) listen(w, true);
         if (!of[2].revents) continue;
-        const std::optional<exit_status> status = reap(w.process);
+        const std::optional<exit_status> status = reap(w.process.pidfd);
         if (!status) continue;
         overhear(w);
         listen(w, false);
@@ -188,13 +182,13 @@ void local_workers::listen(local_worker& w, bool once) {
         } while (open && !once && taken != 0);
         // A worker that has closed its end can do nothing more; most often it is dying anyway.
         if (!open) {
-            send_signal(w.process, SIGKILL);
+            send_signal(w.process.pidfd, SIGKILL);
             std::lock_guard lock(mutex_);
             w.process.data = descriptor();
         }
     } catch (const error& e) {
         w.problem = e.what();
-        send_signal(w.process, SIGKILL);
+        send_signal(w.process.pidfd, SIGKILL);
     }
 }
 
@@ -222,7 +216,7 @@ void local_workers::check_deadlines() {
         for (const sent_call& s : w->sent) {
             if (s.deadline_ns == 0 || now < s.deadline_ns || w->timed_out) continue;
             w->timed_out = true;
-            send_signal(w->process, SIGKILL);
+            send_signal(w->process.pidfd, SIGKILL);
         }
     }
 }
@@ -232,10 +226,10 @@ void local_workers::end_workers() {
     drop_queue(completion::kind::lost, broken_);
     const bool gently = ending_ == closing::terminate;
     if (gently && kill_at_ns_ == 0) {
-        for (const auto& w : workers_) send_signal(w->process, SIGTERM);
+        for (const auto& w : workers_) send_signal(w->process.pidfd, SIGTERM);
         kill_at_ns_ = now_ns() + second_ns;
     } else if (!gently || now_ns() >= kill_at_ns_) {
-        for (const auto& w : workers_) send_signal(w->process, SIGKILL);
+        for (const auto& w : workers_) send_signal(w->process.pidfd, SIGKILL);
         kill_at_ns_ = now_ns() + 60 * second_ns;
     }
 }

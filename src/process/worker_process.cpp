@@ -1,7 +1,7 @@
 /// The other side: what a worker does, from mp::init to its end.
+#include "child.hpp"
 #include "frame.hpp"
 #include "modules.hpp"
-#include "child.hpp"
 
 #include <heddle/detail/mp_init.hpp>
 #include <heddle/detail/wire.hpp>
@@ -85,27 +85,6 @@ void watch_parent(pid_t parent, stops& requests) {
     }
 }
 
-/// What a worker was told at first.
-struct settings {
-    bool is_process = false; ///< runs one call of an mp::process, then ends
-    std::uint64_t memory_limit = 0;
-    function_ref initializer;
-};
-
-settings read_settings(reader& from) {
-    settings told;
-    const auto version = from.take_value<std::uint32_t>();
-    const std::string build = take_text(from);
-    if (version != wire_version || build != main_build()) {
-        throw error("the worker is another build of the program than its parent: " + main_build() +
-                    " instead of " + build);
-    }
-    told.is_process = from.take_value<bool>();
-    told.memory_limit = from.take_value<std::uint64_t>();
-    told.initializer = from.take_value<function_ref>();
-    return told;
-}
-
 void limit_memory(std::uint64_t bytes) {
     if (bytes == 0) return;
     const rlimit limit{bytes, bytes};
@@ -121,7 +100,7 @@ public:
 
     [[noreturn]] void run() {
         try {
-            settings told;
+            worker_settings told;
             for (bool configured = false; !configured;) {
                 reader frame = wait_for_frame();
                 if (frame.head().kind == kind_of(frame_kind::module)) {
@@ -132,8 +111,10 @@ public:
                 }
             }
             is_process_ = told.is_process;
+            name_ = told.name;
             // A pool's workers are started by a thread that outlives them, and end with it at once.
             if (!is_process_) prctl(PR_SET_PDEATHSIG, SIGKILL);
+            if (!told.name.empty()) prctl(PR_SET_NAME, told.name.c_str());
             limit_memory(told.memory_limit);
             if (told.initializer.module != function_ref::none) {
                 reinterpret_cast<void (*)()>(const_cast<void*>(find_function(told.initializer)))();
@@ -179,7 +160,7 @@ private:
         if (frame.head().kind != kind_of(frame_kind::call)) throw error("an unexpected frame");
         if (is_process_) run_process(frame);
         std::uint32_t expected = claims::offered;
-        auto& slot = static_cast<claims*>(page_.data())->of(tickets_++);
+        auto& slot = reinterpret_cast<claims*>(page_.data())->of(tickets_++);
         if (!slot.compare_exchange_strong(expected, claims::taken)) {
             passed_over_ = true; // the pool has taken it back
             return;
@@ -222,7 +203,12 @@ private:
         } catch (...) {
             std::fflush(stdout);
             const std::string why = describe(std::current_exception());
-            std::fprintf(stderr, "heddle: the process ended by an exception: %s\n", why.c_str());
+            std::fprintf(stderr,
+                         "heddle: mp::process%s%s%s ended by an exception: %s\n",
+                         name_.empty() ? "" : " \"",
+                         name_.c_str(),
+                         name_.empty() ? "" : "\"",
+                         why.c_str());
             leave(1);
         }
         leave(0);
@@ -241,6 +227,7 @@ private:
     std::uint64_t tickets_ = 0; ///< how many calls have come
     bool passed_over_ = false;
     bool is_process_ = false;
+    std::string name_; ///< of an mp::process
 };
 
 } // namespace

@@ -64,22 +64,20 @@ struct remote_chunk {
         for (std::uint64_t i = 0; i < count; ++i) {
             Tuple item;
             std::apply([&](auto&... each) { (in(each), ...); }, item);
-            message one;
+            const message::position before = to.end();
             try {
-                one.append_value(false);
+                to.append_value(false);
                 if constexpr (std::is_void_v<R>) {
                     call_with(f, item);
                 } else {
-                    out_archive encode(one);
+                    out_archive encode(to);
                     encode(static_cast<const R&>(call_with(f, item)));
                 }
             } catch (...) {
-                one = message();
-                one.append_value(true);
-                encode_failure(one);
+                to.cut(before);
+                to.append_value(true);
+                encode_failure(to);
             }
-            const auto frame = one.frame().subspan(sizeof(frame_header));
-            to.append(frame.data(), frame.size());
         }
     }
     template <class... Each>
@@ -124,13 +122,25 @@ private:
         std::size_t wanted = chunk == 0 ? 1 : chunk;
         if (this->options_.buffer_size != 0) wanted = std::min(wanted, this->options_.buffer_size);
         if (room < wanted) return false;
-        message inputs;
+        static const function_ref entry =
+            name_function(reinterpret_cast<const void*>(&remote_chunk<F, result, item>::run));
+        message call;
+        call.append_value(entry);
+        out_archive to(call);
+        if constexpr (std::is_same_v<F, plain>) save_callable<plain>(to, f_);
+        else save_callable<plain>(to, f_.f);
         std::uint64_t count = 0;
-        while (count < wanted && take_one(inputs)) ++count;
+        const std::size_t count_at = call.end().size;
+        call.append_value(count);
+        while (count < wanted && take_one(call, to)) ++count;
         if (count == 0) return false;
+        call.replace(count_at, count);
         this->taken_ += count;
         try {
-            submit(inputs, count);
+            using results = chunk_results<result>;
+            auto* t = call_state<results, &decode_chunk<result>>::make(1);
+            submit_call(engine_, *t, t->record(), std::move(call));
+            this->submitted(future<results>(t), static_cast<std::size_t>(count));
         } catch (...) {
             this->taken_ -= count;
             throw;
@@ -139,8 +149,8 @@ private:
     }
 
     /// Encodes one element of each range; false at the end, or if a range or encoding throws.
-    bool take_one(message& inputs) {
-        message one; // apart, so that an element that cannot be encoded leaves nothing behind
+    bool take_one(message& inputs, out_archive& to) {
+        const message::position before = inputs.end();
         try {
             if (past_first_) std::apply([](auto&... it) { (++it, ...); }, at_);
             past_first_ = true;
@@ -148,18 +158,14 @@ private:
                 this->exhausted_ = true;
                 return false;
             }
-            out_archive to(one);
             std::apply(
                 [&](auto&... it) { (to(static_cast<const item_of<decltype(it)>&>(*it)), ...); },
                 at_);
         } catch (...) {
+            inputs.cut(before); // an element that cannot be encoded leaves nothing behind
             this->exhausted_ = true;
             this->source_failure_ = std::current_exception();
             return false;
-        }
-        const auto bytes = one.frame();
-        if (!bytes.empty()) {
-            inputs.append(bytes.data() + sizeof(frame_header), bytes.size() - sizeof(frame_header));
         }
         return true;
     }
@@ -169,25 +175,6 @@ private:
     template <std::size_t... I>
     bool at_end(std::index_sequence<I...>) {
         return ((std::get<I>(at_) == std::ranges::end(std::get<I>(views_))) || ...);
-    }
-
-    void submit(const message& inputs, std::uint64_t count) {
-        static const function_ref entry =
-            name_function(reinterpret_cast<const void*>(&remote_chunk<F, result, item>::run));
-        message call;
-        call.append_value(entry);
-        out_archive to(call);
-        if constexpr (std::is_same_v<F, plain>) save_callable<plain>(to, f_);
-        else save_callable<plain>(to, f_.f);
-        call.append_value(count);
-        const auto bytes = inputs.frame();
-        if (!bytes.empty()) {
-            call.append(bytes.data() + sizeof(frame_header), bytes.size() - sizeof(frame_header));
-        }
-        using chunk = chunk_results<result>;
-        auto* t = call_state<chunk, &decode_chunk<result>>::make(1);
-        submit_call(engine_, *t, t->record(), std::move(call));
-        this->submitted(future<chunk>(t), static_cast<std::size_t>(count));
     }
 
     std::shared_ptr<process_engine> engine_;

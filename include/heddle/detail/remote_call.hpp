@@ -91,18 +91,18 @@ inline constexpr bool is_stateless =
 template <class F, class R, class... Stored>
 consteval void require_transferable() {
     static_assert(is_stateless<F>,
-                  "process_pool: the callable has captures or members, and another process cannot "
-                  "see them; pass its state as arguments instead: pool.submit(f, state...)");
+                  "heddle: the callable has captures or members, and another process cannot see "
+                  "them; pass its state as arguments instead: submit(f, state...)");
     static_assert((!is_reference_wrapper<Stored> && ...),
-                  "process_pool: std::ref cannot lead into another process; pass the value, or use "
+                  "heddle: std::ref cannot lead into another process; pass the value, or use "
                   "mp::shared_value, mp::shared_array or mp::queue");
     static_assert((transferable<travelling_t<Stored>> && ...),
-                  "process_pool: cereal cannot save and load one of the arguments; give its type "
+                  "heddle: cereal cannot save and load one of the arguments; give its type "
                   "a default constructor and template <class A> void serialize(A& a) { "
                   "a(member...); }");
     if constexpr (!std::is_void_v<R>) {
         static_assert(transferable<R>,
-                      "process_pool: cereal cannot save and load the result; give its type a "
+                      "heddle: cereal cannot save and load the result; give its type a "
                       "default constructor and template <class A> void serialize(A& a) { "
                       "a(member...); }");
     }
@@ -162,11 +162,10 @@ struct remote_call {
     }
 };
 
-/// Encodes `f(args...)` into a message, ready to be sent.
-template <class F, class... Args>
+/// Encodes `f(args...)`, of whose result R comes back, into a message that is ready to be sent.
+template <class R, class F, class... Args>
 message encode_call(const F& f, const Args&... args) {
     using fn = std::decay_t<F>;
-    using R = remote_result_t<F, Args...>;
     using run = remote_call<fn, R, call<F, Args...>::takes_stop, std::decay_t<Args>...>;
     // Looked up once a type: a module that goes away takes this static with it.
     static const function_ref entry = name_function(reinterpret_cast<const void*>(&run::run));

@@ -70,6 +70,11 @@ public:
     void append_value(const T& value) {
         append(&value, sizeof value);
     }
+    /// Overwrites what was appended when `end().size` was `at`.
+    template <class T>
+    void replace(std::size_t at, const T& value) {
+        __builtin_memcpy(data_ + (at == 0 ? sizeof(frame_header) : at), &value, sizeof value);
+    }
     /// Makes the body longer by `count` bytes and returns where they begin.
     std::byte* extend(std::size_t count) {
         const std::size_t begin = size_ == 0 ? sizeof(frame_header) : size_;
@@ -81,14 +86,22 @@ public:
     std::uint32_t attach(shared_descriptor fd);
     /// Fills in the header; the body is complete.
     void seal(std::uint16_t kind, std::uint64_t id, std::uint32_t microseconds = 0);
-    /// Takes the body away again, for another attempt.
-    void clear() noexcept {
-        size_ = 0;
-        descriptors_.clear();
+    /// Where the next byte and the next descriptor go.
+    struct position {
+        std::size_t size = 0, descriptors = 0;
+    };
+    position end() const noexcept { return {size_, descriptors_.size()}; }
+    /// Takes away all that was added since `from`.
+    void cut(position from) noexcept {
+        size_ = from.size;
+        descriptors_.resize(from.descriptors);
     }
 
     /// Header and body, as they are sent.
     std::span<const std::byte> frame() const noexcept { return {data_, size_}; }
+    std::span<const std::byte> body() const noexcept {
+        return frame().subspan(size_ == 0 ? 0 : sizeof(frame_header));
+    }
     const std::vector<shared_descriptor>& descriptors() const noexcept { return descriptors_; }
 
 private:
