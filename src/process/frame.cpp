@@ -3,6 +3,7 @@
 #include <heddle/error.hpp>
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <stdexcept>
 
 namespace heddle::detail {
 
@@ -68,6 +70,57 @@ void reader::throw_too_short(std::size_t count) const {
                 std::to_string(count) + " were expected; save and load of a type differ");
 }
 
+void throw_cannot_attach() {
+    throw std::invalid_argument("mp::queue: a handle of shared memory cannot be put into a queue; "
+                                "pass it to the process as an argument");
+}
+
+// --- large buffers
+// -----------------------------------------------------------------------------
+
+namespace {
+constexpr std::size_t most_apart = 64; ///< in a message; leaves descriptors for handles
+
+/// A memfd with these bytes. Writing them, rather than mapping the memfd, costs
+/// no page faults.
+shared_descriptor file_of(const std::byte* bytes, std::size_t count) {
+    const int fd = memfd_create("heddle", MFD_CLOEXEC);
+    if (fd < 0) return nullptr;
+    auto file = std::make_shared<const descriptor>(fd);
+    for (std::size_t done = 0; done < count;) {
+        const ssize_t put = write(fd, bytes + done, count - done);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) return nullptr;
+        done += static_cast<std::size_t>(put);
+    }
+    return file;
+}
+} // namespace
+
+void message::append_large(const void* bytes, std::size_t count, bool apart) {
+    shared_descriptor file;
+    if (apart && descriptors_.size() < most_apart) {
+        file = file_of(static_cast<const std::byte*>(bytes), count);
+    }
+    append_value(file != nullptr);
+    if (file) append_value(attach(std::move(file)));
+    else append(bytes, count);
+}
+
+void reader::take_large(void* into, std::size_t count) {
+    if (!take_value<bool>()) return take(into, count);
+    const shared_descriptor file = descriptor_at(take_value<std::uint32_t>());
+    for (std::size_t done = 0; done < count;) {
+        const ssize_t got = pread(file->get(),
+                                  static_cast<std::byte*>(into) + done,
+                                  count - done,
+                                  static_cast<off_t>(done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) throw_too_short(count);
+        done += static_cast<std::size_t>(got);
+    }
+}
+
 void append_text(message& to, const std::string& text) {
     to.append_value(static_cast<std::uint64_t>(text.size()));
     to.append(text.data(), text.size());
@@ -81,10 +134,12 @@ std::string take_text(reader& from) {
     return text;
 }
 
-// --- reading -----------------------------------------------------------------------------------
+// --- reading
+// -----------------------------------------------------------------------------------
 
 bool frame_source::pump(int socket, bool wait) {
-    // The rest of a large body goes where it belongs at once, everything else through the stage.
+    // The rest of a large body goes where it belongs at once, everything else
+    // through the stage.
     const bool direct = head_size_ == sizeof head_ && head_.length - body_size_ >= stage_size;
     iovec part{};
     if (direct) {
@@ -149,7 +204,8 @@ void frame_source::take_head() {
     const bool known = head_.kind >= static_cast<std::uint16_t>(frame_kind::configure) &&
                        head_.kind < static_cast<std::uint16_t>(frame_kind::last);
     if (!known || head_.length > longest_frame || head_.descriptors > most_descriptors) {
-        throw error("what arrived is no frame of Heddle's protocol: something else wrote to the "
+        throw error("what arrived is no frame of Heddle's protocol: something else "
+                    "wrote to the "
                     "worker's descriptor 3");
     }
     if (head_.length == 0) finish_body();
@@ -157,7 +213,8 @@ void frame_source::take_head() {
 
 void frame_source::grow_body(std::size_t wanted) {
     if (wanted <= body_capacity_) return;
-    // At most twice what has arrived, whatever the length says; exactly that if it is small.
+    // At most twice what has arrived, whatever the length says; exactly that if
+    // it is small.
     const std::size_t most = std::max(wanted, 2 * body_size_ + stage_size);
     const std::size_t size = std::min<std::size_t>(most, head_.length);
     auto bigger = std::make_unique_for_overwrite<std::byte[]>(size);
@@ -185,15 +242,16 @@ std::optional<reader> frame_source::next() {
     return first;
 }
 
-// --- writing -----------------------------------------------------------------------------------
+// --- writing
+// -----------------------------------------------------------------------------------
 
 bool frame_sink::flush(int socket, bool wait) {
     while (!waiting_.empty()) {
         std::array<iovec, frames_a_write> parts{};
         std::size_t used = 0;
         for (const shared_message& each : waiting_) {
-            // Descriptors go with the first byte of their frame, so a frame that has some begins
-            // a write.
+            // Descriptors go with the first byte of their frame, so a frame that has
+            // some begins a write.
             if (used == parts.size() || (used > 0 && !each->descriptors().empty())) break;
             const auto bytes = each->frame().subspan(used == 0 ? sent_ : 0);
             parts[used++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};

@@ -1,5 +1,6 @@
 /// What a process pool makes of calls, and of workers that throw, crash, hang or vanish.
 #include "support/ledger.hpp"
+#include "support/sanitizers.hpp"
 
 #include <heddle/process_pool.hpp>
 
@@ -17,6 +18,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <new>
@@ -140,6 +143,19 @@ TEST(ProcessPool, BringsStandardExceptionsBackAsThemselvesAndOthersByName) {
         EXPECT_STREQ(e.what(), "x: No such file or directory");
     }
     EXPECT_THROW(pool.submit([] { throw std::bad_alloc(); }).result(), std::bad_alloc);
+    const auto read_nothing = [] {
+        std::ifstream file;
+        file.exceptions(std::ios::failbit);
+        file.open("/no/such/file");
+    };
+    EXPECT_THROW(pool.submit(read_nothing).result(), std::ios_base::failure);
+    try {
+        pool.submit([] { return std::filesystem::file_size("/no/such/file"); }).result();
+        FAIL();
+    } catch (const std::filesystem::filesystem_error& e) {
+        EXPECT_EQ(e.path1(), "/no/such/file");
+        EXPECT_EQ(e.code(), std::errc::no_such_file_or_directory);
+    }
     try {
         pool.submit([] { throw own_error("mine"); }).result();
         FAIL();
@@ -183,7 +199,8 @@ loaded pass_on(loaded it) {
 
 TEST(ProcessPool, EndsTheFutureWhateverFailsAtWhicheverStep) {
     process_pool pool(1);
-    for (const std::size_t size : {std::size_t{10}, std::size_t{4} << 20}) {
+    const std::size_t large = std::size_t{heddle::test::sanitized ? 4 : 64} << 20;
+    for (const std::size_t size : {std::size_t{10}, large}) {
         const std::string ballast(size, 'x');
         for (const place at :
              {place::load_argument, place::run, place::save_result, place::load_result}) {

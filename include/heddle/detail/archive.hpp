@@ -29,21 +29,39 @@
 namespace heddle::detail {
 
 /// Writes into a message.
+///
+/// A buffer of `large` bytes or more is not copied into the message: it is
+/// written to a memfd of its own, whose descriptor travels, and read from there
+/// straight into its place.
 class out_archive : public cereal::OutputArchive<out_archive, cereal::AllowEmptyClassElision> {
 public:
-    explicit out_archive(message& to) : OutputArchive(this), to_(to) {}
-    void bytes(const void* data, std::size_t count) { to_.append(data, count); }
-    std::uint32_t attach(shared_descriptor fd) { return to_.attach(std::move(fd)); }
+    static constexpr std::size_t large = std::size_t{256} << 10;
+
+    /// @param attaches  whether descriptors may travel along.
+    explicit out_archive(message& to, bool attaches = true)
+        : OutputArchive(this), to_(to), attaches_(attaches) {}
+    void bytes(const void* data, std::size_t count) {
+        if (count >= large) to_.append_large(data, count, attaches_);
+        else to_.append(data, count);
+    }
+    std::uint32_t attach(shared_descriptor fd) {
+        if (!attaches_) throw_cannot_attach();
+        return to_.attach(std::move(fd));
+    }
 
 private:
     message& to_;
+    bool attaches_;
 };
 
 /// Reads from a frame that has arrived.
 class in_archive : public cereal::InputArchive<in_archive, cereal::AllowEmptyClassElision> {
 public:
     explicit in_archive(reader& from) : InputArchive(this), from_(from) {}
-    void bytes(void* data, std::size_t count) { from_.take(data, count); }
+    void bytes(void* data, std::size_t count) {
+        if (count >= out_archive::large) from_.take_large(data, count);
+        else from_.take(data, count);
+    }
     shared_descriptor attached(std::uint32_t place) const { return from_.descriptor_at(place); }
 
 private:

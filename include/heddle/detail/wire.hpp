@@ -75,6 +75,9 @@ public:
     void replace(std::size_t at, const T& value) {
         __builtin_memcpy(data_ + (at == 0 ? sizeof(frame_header) : at), &value, sizeof value);
     }
+    /// Adds bytes by way of a descriptor of their own, if `apart`, there is room for one and the
+    /// system has one; else as they are. Is read by take_large.
+    void append_large(const void* bytes, std::size_t count, bool apart);
     /// Makes the body longer by `count` bytes and returns where they begin.
     std::byte* extend(std::size_t count) {
         const std::size_t begin = size_ == 0 ? sizeof(frame_header) : size_;
@@ -112,6 +115,9 @@ private:
     std::vector<shared_descriptor> descriptors_;
 };
 
+/// Throws std::invalid_argument: a handle of shared memory was put into an mp::queue.
+[[noreturn]] void throw_cannot_attach();
+
 /// A frame that has arrived, read from front to back.
 class reader {
 public:
@@ -133,6 +139,8 @@ public:
         take(&value, sizeof value);
         return value;
     }
+    /// Takes what append_large added. @throws heddle::error  it is not all there.
+    void take_large(void* into, std::size_t count);
     /// Takes all that is left.
     std::span<const std::byte> rest() noexcept {
         return {body_.get() + std::exchange(at_, head_.length), head_.length - at_};

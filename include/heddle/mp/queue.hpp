@@ -13,7 +13,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -183,12 +182,8 @@ private:
             return shared_->put(std::as_bytes(std::span(&item, 1)), limit);
         } else {
             detail::message encoded;
-            detail::out_archive to(encoded);
+            detail::out_archive to(encoded, false);
             to(item);
-            if (!encoded.descriptors().empty()) {
-                throw std::invalid_argument("mp::queue: a handle of shared memory cannot be put "
-                                            "into a queue; pass it to the process as an argument");
-            }
             return shared_->put(encoded.body(), limit);
         }
     }
