@@ -1,7 +1,7 @@
 #pragma once
 // The search: schedules until the budget is spent, each distinct bug once.
 
-#include "../report/story.hpp"
+#include "../report/formats.hpp"
 #include "session.hpp"
 
 #include <functional>
@@ -18,20 +18,15 @@ struct check_options {
 };
 
 struct check_report {
-    program_file program;
-    std::vector<std::string> arguments;
-    u64 seed = 0, schedules = 0, steps = 0, points = 0;
-    double seconds = 0;
-    u32 threads = 0;
-    std::vector<finding> findings;
-    std::vector<std::string> limits;
-    bool fails_alone = false; // the unperturbed run crashes or ends with an error
+    summary told;
+    u64 steps = 0;            // of the unperturbed run
+    bool fails_alone = false; // it crashes or ends with an error
     std::string alone;        // how
     bool was_interrupted = false;
 };
 
-/// Called with every finding as soon as it is complete, and with progress otherwise (null).
-using listener = std::function<void(const finding* found, u64 schedules)>;
+/// Called with what there is so far: `found` when the last finding is new, else for progress.
+using listener = std::function<void(const summary& so_far, bool found)>;
 
 /// Blocks until the budget is spent or Ctrl-C; throws not_checkable.
 check_report explore(const program_file& program,

@@ -1,18 +1,14 @@
-// The program `heddle`: options, exit codes and what is printed.
-#include "../report/trace.hpp"
-#include "../search/strategy.hpp"
-#include "explore.hpp"
+// The program `heddle`: what its subcommands do, what is printed, exit codes.
+#include "options.hpp"
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
-#include <nlohmann/json.hpp>
 
 namespace heddle::check {
 namespace {
@@ -27,133 +23,149 @@ enum exit_status {
     was_interrupted = 130
 };
 
-struct arguments {
-    check_options check;
-    std::string time = "30s", strategy = "mix", json, html, trace, finding;
-    std::vector<std::string> program;
-    bool gdb = false;
-};
+constexpr std::size_t told_in_full = 3; // findings; of the others one line each
 
-double seconds_of(const std::string& text) {
-    std::size_t end = 0;
-    double value = 0;
-    try {
-        value = std::stod(text, &end);
-    } catch (const std::exception&) {
-        end = 0;
-    }
-    const std::string unit = text.substr(end);
-    const double factor = unit == "s" || unit.empty() ? 1
-                          : unit == "m"               ? 60
-                          : unit == "ms"              ? 0.001
-                          : unit == "h"               ? 3600
-                                                      : -1;
-    if (end == 0 || factor < 0 || !(value > 0))
-        throw CLI::ValidationError("--time",
-                                   fmt::format("'{}' is no time; say 30s, 500ms, 2m", text));
-    return value * factor;
-}
-
-strategy_kind strategy_named(const std::string& name) {
-    for (u32 k = 0; k < static_cast<u32>(strategy_kind::count); ++k)
-        if (name == name_of(static_cast<strategy_kind>(k))) return static_cast<strategy_kind>(k);
-    throw CLI::ValidationError("--strategy",
-                               fmt::format("there is no strategy '{}'; say mix, random-walk, pct, "
-                                           "pos, hold, in-order or reversed",
-                                           name));
-}
-
-bool colours() {
+bool wants_colour(const std::string& when) {
+    if (when != "auto") return when == "always";
     const char* no = std::getenv("NO_COLOR");
     const char* term = std::getenv("TERM");
     return isatty(1) == 1 && (no == nullptr || *no == 0) &&
            (term == nullptr || std::string(term) != "dumb");
 }
 
-void print_story(const finding& f) {
-    if (colours())
-        fmt::print("\033[1;31m{}\033[0m: \033[1m{}\033[0m\n", kind_name(f.kind), f.message);
-    else fmt::print("{}: {}\n", kind_name(f.kind), f.message);
-    fmt::print("{}\n", story_with_replay(f));
+std::size_t terminal_width() {
+    constexpr std::size_t otherwise = 100, least = 60;
+    winsize size{};
+    if (isatty(1) != 1 || ioctl(1, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return otherwise;
+    return std::clamp<std::size_t>(size.ws_col, least, otherwise);
+}
+
+paper paper_for(const command_line& line, const char* tool) {
+    return {terminal_width(), wants_colour(line.colour), shell_word(tool)};
+}
+
+void print(const std::string& text) {
+    std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
 }
 
 void write_text(const std::string& path, const std::string& text) {
+    if (path.empty()) return;
     std::ofstream out(path);
     out << text;
     if (!out.flush()) throw std::runtime_error(fmt::format("cannot write '{}'", path));
 }
 
-std::string json_of(const check_report& r) {
-    auto findings = nlohmann::json::array();
-    for (const auto& f : r.findings) findings.push_back(nlohmann::json::parse(to_json(f)));
-    const nlohmann::json j = {{"version", 1},
-                              {"program", r.program.path},
-                              {"arguments", r.arguments},
-                              {"seed", r.seed},
-                              {"schedules", r.schedules},
-                              {"seconds", r.seconds},
-                              {"engine", "threads-fork"},
-                              {"limits", r.limits},
-                              {"findings", findings}};
-    return j.dump(2) + "\n";
+/// Says so before the work and not after it.
+void expect_writable(const char* option, const std::string& path) {
+    if (path.empty()) return;
+    std::ofstream out(path, std::ios::app);
+    if (!out) throw bad_value(fmt::format("{}: '{}' cannot be written", option, path));
 }
 
-void summarise(const check_report& r, const arguments& a) {
-    fmt::print("{} schedules of {} in {:.1f} s (seed {}, {}; {} threads, {} steps in the "
-               "unperturbed run)\n",
-               r.schedules,
-               std::filesystem::path(r.program.path).filename().string(),
-               r.seconds,
-               r.seed,
-               a.strategy,
-               r.threads,
-               r.steps);
-    if (r.threads < 2)
-        fmt::print("the program used one thread only: there was nothing to schedule, and nothing "
-                   "was tested\n");
-    else if (r.findings.empty())
-        fmt::print("no bug was found in these schedules; that is no proof that there is none\n");
-    else
-        fmt::print("{} distinct {} found\n",
-                   r.findings.size(),
-                   r.findings.size() == 1 ? "bug was" : "bugs were");
-    for (const auto& l : r.limits) fmt::print("limit: {}\n", l);
+void write_reports(const command_line& line, const summary& s, const paper& p) {
+    write_text(line.json, to_json(s));
+    write_text(line.html, to_html(s, p));
+    write_text(line.sarif, to_sarif(s, std::filesystem::current_path().string()));
 }
 
-int do_check(arguments& a) {
-    a.check.seconds = seconds_of(a.time);
-    if (a.check.schedules == 0)
-        throw CLI::ValidationError("--schedules", "0 schedules check nothing; say at least 1");
-    a.check.strategy = strategy_named(a.strategy);
-    const program_file program = examine(a.program.front());
-    const std::vector<std::string> rest(a.program.begin() + 1, a.program.end());
-    const bool bar = isatty(2) == 1;
-    double shown = 0;
-    const auto begin = std::chrono::steady_clock::now();
-    const check_report r = explore(program, rest, a.check, [&](const finding* f, u64 schedules) {
-        if (bar) fmt::print(stderr, "\r\033[K");
-        if (f != nullptr) print_story(*f);
-        const double now =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-        if (now - shown < (bar ? 0.1 : 10)) return;
-        shown = now;
-        fmt::print(stderr, "{} of {} schedules{}", schedules, a.check.schedules, bar ? "" : "\n");
-        std::fflush(stderr);
-    });
-    if (bar) fmt::print(stderr, "\r\033[K");
-    if (!a.json.empty()) write_text(a.json, json_of(r));
-    if (!a.html.empty()) write_text(a.html, to_html(r.findings, "heddle check " + program.path));
-    if (r.fails_alone) {
+/// One line on the terminal, drawn anew ten times a second; elsewhere a line every ten seconds.
+class progress {
+public:
+    void show(const summary& s, u64 schedules, u64 of, double seconds) {
+        if (seconds - shown_ < (bar_ ? 0.1 : 10)) return;
+        shown_ = seconds;
         fmt::print(stderr,
-                   "heddle: '{}' fails when it runs alone and unperturbed: {}\n",
-                   a.program.front(),
-                   r.alone);
+                   "{}{} of {} schedules, {:.0f} s, {}{}",
+                   bar_ ? "\r\033[K" : "heddle: ",
+                   schedules,
+                   of,
+                   seconds,
+                   count(s.findings.size(), "bug"),
+                   bar_ ? "" : "\n");
+        std::fflush(stderr);
+    }
+    void clear() const {
+        if (bar_) fmt::print(stderr, "\r\033[K");
+    }
+
+private:
+    const bool bar_ = isatty(2) == 1;
+    double shown_ = 0;
+};
+
+void summarise(const check_report& r, const command_line& line, const paper& p) {
+    const summary& s = r.told;
+    std::string out;
+    const std::size_t more =
+        s.findings.size() > told_in_full ? s.findings.size() - told_in_full : 0;
+    if (more > 0) {
+        out += fmt::format("{} more {}:\n", more, more == 1 ? "finding" : "findings");
+        for (std::size_t i = told_in_full; i < s.findings.size(); ++i)
+            out += fold("  ",
+                        fmt::format("{} ({} explain {})",
+                                    s.findings[i].told.claim,
+                                    p.tool,
+                                    shell_word(s.findings[i].path)),
+                        p.width);
+        out += "\n";
+    }
+    if (s.threads < 2)
+        out += fold("",
+                    "Nothing was tested: the program used one thread only, so there was nothing to "
+                    "schedule.",
+                    p.width);
+    else if (s.findings.empty())
+        out +=
+            fold("",
+                 fmt::format("No bug was found in {}. That is no proof that there is none: other "
+                             "schedules, and other inputs, were not run.",
+                             count(s.schedules, "schedule")),
+                 p.width);
+    else out += fmt::format("{} found.\n", count(s.findings.size(), "distinct bug"));
+    out += fold("Ran:         ",
+                fmt::format("{} of {} in {:.1f} s (seed {}, strategy {}); {}, {} when undisturbed",
+                            count(s.schedules, "schedule"),
+                            file_name(s.program),
+                            s.seconds,
+                            s.seed,
+                            line.strategy,
+                            count(s.threads, "thread"),
+                            count(r.steps, "step")),
+                p.width);
+    for (const auto& l : s.limits) out += fold("Not covered: ", l, p.width);
+    print(out);
+}
+
+int do_check(command_line& line, const paper& p) {
+    expect_writable("--json", line.json);
+    expect_writable("--html", line.html);
+    expect_writable("--sarif", line.sarif);
+    const program_file program = examine(line.program.front());
+    const std::vector<std::string> rest(line.program.begin() + 1, line.program.end());
+    progress bar;
+    const auto listen = [&](const summary& s, bool found) {
+        if (!found) return bar.show(s, s.schedules, line.check.schedules, s.seconds);
+        bar.clear();
+        if (s.findings.size() <= told_in_full) print(to_text(s.findings.back(), p) + "\n");
+    };
+    const check_report r = explore(program, rest, line.check, listen);
+    bar.clear();
+    write_reports(line, r.told, p);
+    if (r.fails_alone) {
+        fmt::print(
+            stderr,
+            "heddle: '{}' fails whatever the schedule, alone and unperturbed too: {}. Mend that "
+            "first, or give it the arguments that it needs.\n",
+            line.program.front(),
+            r.alone);
         return fails_alone;
     }
-    summarise(r, a);
+    if (r.was_interrupted)
+        fmt::print(stderr, "heddle: interrupted; this is what there was until then\n");
+    summarise(r, line, p);
     if (r.was_interrupted) return was_interrupted;
-    return r.findings.empty() ? nothing_found : bug_found;
+    return r.told.findings.empty() ? nothing_found : bug_found;
 }
 
 finding load_fitting(const std::string& folder) {
@@ -169,43 +181,52 @@ finding load_fitting(const std::string& folder) {
     return f;
 }
 
-int do_replay(const arguments& a) {
-    const finding f = load_fitting(a.finding);
-    session s(examine(f.program), f.arguments, true);
+int do_replay(const command_line& line, const paper& p) {
+    const finding f = load_fitting(line.finding);
+    session s(examine(f.program), f.arguments, session::output::shown);
     prepare_replay(s.shared(), f);
-    if (a.gdb) {
-        fmt::print("{}", story_with_replay(f));
-        std::fflush(stdout);
+    if (line.gdb) {
+        print(to_text(f, p));
         s.debug(f.choices, f.checkpoints, f.first_step);
         return bug_found;
     }
     s.replay(f.choices, f.checkpoints, false);
     const run_result& r = s.shared().result;
-    if (r.kind == failure::diverged) {
+    if (r.kind == failure::diverged || r.kind == failure::hung) {
         fmt::print(
             stderr,
-            "heddle: the run diverged at step {} from what was recorded: the program depends on "
+            "heddle: the run diverged at step {} from what was recorded{}: the program depends on "
             "something else than its schedule (input, files, environment?)\n",
-            r.diverged_step);
+            r.kind == failure::hung ? r.steps : r.diverged_step,
+            r.kind == failure::hung ? fmt::format(" ({})", r.text) : "");
         return cannot_check;
     }
-    if (!shows(s.shared(), f.kind, f.signature)) {
-        fmt::print("the {} did not happen again\n", kind_name(f.kind));
-        return nothing_found;
-    }
-    fmt::print("the {} happened again\n", kind_name(f.kind));
-    print_story(f);
-    return bug_found;
+    const bool again = shows(s.shared(), f.kind, f.signature);
+    print(fmt::format(
+        "{} {}\n", kind_name(f.kind), again ? "happened again:" : "did not happen again"));
+    if (again) print(to_text(f, p));
+    return again ? bug_found : nothing_found;
 }
 
-int do_explain(const arguments& a) {
-    const finding f = load(a.finding);
-    print_story(f);
-    if (!a.json.empty()) write_text(a.json, nlohmann::json::parse(to_json(f)).dump(2) + "\n");
-    if (!a.html.empty()) write_text(a.html, to_html({f}, "heddle: " + f.message));
-    if (!a.trace.empty())
+int do_explain(const command_line& line, const paper& p) {
+    expect_writable("--json", line.json);
+    expect_writable("--html", line.html);
+    expect_writable("--sarif", line.sarif);
+    expect_writable("--trace", line.trace);
+    const finding f = load(line.finding);
+    print(to_text(f, p));
+    summary s;
+    s.program = f.program;
+    s.arguments = f.arguments;
+    s.seed = f.seed;
+    s.threads = f.threads;
+    s.findings = {f};
+    write_text(line.json, to_json(f));
+    write_text(line.html, to_html(s, p));
+    write_text(line.sarif, to_sarif(s, std::filesystem::current_path().string()));
+    if (!line.trace.empty())
         std::filesystem::copy_file(
-            f.path + "/trace.json", a.trace, std::filesystem::copy_options::overwrite_existing);
+            f.path + "/trace.json", line.trace, std::filesystem::copy_options::overwrite_existing);
     return nothing_found;
 }
 
@@ -213,59 +234,36 @@ void on_interrupt(int) {
     interrupt_requested = true;
 }
 
-CLI::App* add_commands(CLI::App& app, arguments& a) {
-    app.require_subcommand(1);
-    CLI::App* check =
-        app.add_subcommand("check", "run a program under many schedules and tell what breaks");
-    check->add_option("--schedules", a.check.schedules, "how many at most (default 10000)");
-    check->add_option("--time", a.time, "how long at most: 30s, 500ms, 2m (default 30s)");
-    check->add_option("--seed", a.check.seed, "same seed, same schedules (default 1)");
-    check->add_option("--strategy",
-                      a.strategy,
-                      "mix, random-walk, pct, pos, hold, in-order, reversed (default mix)");
-    check->add_option("--json", a.json, "write a report as JSON to this file");
-    check->add_option("--html", a.html, "write a report as one HTML page to this file");
-    check->add_option("--out", a.check.out, "folder for findings (default heddle-out)");
-    check->add_option("PROGRAM", a.program, "the program and its arguments, after --")->required();
-    check->positionals_at_end();
-    CLI::App* replay = app.add_subcommand("replay", "run the one failing schedule again, exactly");
-    replay->add_option("FINDING", a.finding, "folder of the finding")->required();
-    replay->add_flag("--gdb", a.gdb, "under gdb, stopped at the first step of the story");
-    CLI::App* explain = app.add_subcommand("explain", "tell the story of a finding");
-    explain->add_option("FINDING", a.finding, "folder of the finding")->required();
-    explain->add_option("--json", a.json, "write it as JSON to this file");
-    explain->add_option("--html", a.html, "write it as one HTML page to this file");
-    explain->add_option("--trace", a.trace, "write the run in Chrome's trace format to this file");
-    return check;
-}
-
-int run(int argc, char** argv) {
-    CLI::App app{
-        "heddle finds the thread schedule that breaks a program, tells it and replays it.\n"
-        "PROGRAM is any program built with g++ -fsanitize=thread -g (clang: also -shared-libsan).\n"
-        "Exit status: 0 nothing found, 1 bug found, 2 usage, 3 cannot be checked, 4 fails alone, "
-        "70 internal error, 130 interrupted.",
-        "heddle"};
-    arguments a;
-    add_commands(app, a);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::Success& e) {
-        return app.exit(e);
-    } catch (const CLI::ParseError& e) {
-        app.exit(e, std::cerr, std::cerr);
-        return usage;
-    }
+void take_signals() {
     struct sigaction action{};
     action.sa_handler = on_interrupt;
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
     signal(SIGPIPE, SIG_IGN);
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{
+        "Finds the thread schedule that breaks a program, tells it as a story, replays it.\n",
+        "heddle"};
+    command_line line;
+    describe_commands(app, line);
     try {
-        if (app.got_subcommand("check")) return do_check(a);
-        if (app.got_subcommand("replay")) return do_replay(a);
-        return do_explain(a);
-    } catch (const CLI::ValidationError& e) {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& e) {
+        return app.exit(e);
+    } catch (const CLI::ParseError& e) {
+        fmt::print(stderr, "heddle: {}; heddle --help tells more\n", e.what());
+        return usage;
+    }
+    take_signals();
+    try {
+        read_values(line);
+        const paper p = paper_for(line, argv[0]);
+        if (app.got_subcommand("check")) return do_check(line, p);
+        if (app.got_subcommand("replay")) return do_replay(line, p);
+        return do_explain(line, p);
+    } catch (const bad_value& e) {
         fmt::print(stderr, "heddle: {}\n", e.what());
         return usage;
     } catch (const not_checkable& e) {
@@ -275,6 +273,7 @@ int run(int argc, char** argv) {
         fmt::print(stderr, "heddle: {}\n", e.what());
         return cannot_check;
     } catch (const interrupted&) {
+        fmt::print(stderr, "heddle: interrupted\n");
         return was_interrupted;
     }
 }
@@ -287,6 +286,6 @@ int main(int argc, char** argv) {
         return heddle::check::run(argc, argv);
     } catch (const std::exception& e) {
         std::fprintf(stderr, "heddle: internal error: %s\n", e.what());
-        return 70;
+        return heddle::check::internal_error;
     }
 }

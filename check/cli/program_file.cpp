@@ -64,8 +64,14 @@ traits read_elf(Elf* elf, const std::string& path, std::string& build_id) {
         throw not_checkable(fmt::format(
             "'{}' is not a compiled program (no ELF file); of a script, check what it starts",
             path));
-    if (header.e_machine != EM_X86_64 && header.e_machine != EM_AARCH64)
-        throw not_checkable(fmt::format("'{}' is built for another machine", path));
+#if defined(__x86_64__)
+    constexpr auto own_machine = EM_X86_64;
+#else
+    constexpr auto own_machine = EM_AARCH64;
+#endif
+    if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != own_machine)
+        throw not_checkable(fmt::format(
+            "'{}' is built for another machine (32 bits?); build it for this one", path));
     traits t;
     Elf_Scn* section = nullptr;
     while ((section = elf_nextscn(elf, section)) != nullptr) {
@@ -90,6 +96,12 @@ program_file examine(const std::string& given) {
     if (!fs::is_regular_file(status)) throw not_checkable(fmt::format("'{}' is not a file", given));
     if (::access(file.path.c_str(), X_OK) != 0)
         throw not_checkable(fmt::format("'{}' may not be executed (chmod +x?)", given));
+    const auto bits = fs::perms::set_uid | fs::perms::set_gid;
+    if ((status.permissions() & bits) != fs::perms::none)
+        throw not_checkable(
+            fmt::format("'{}' changes its user or group when it starts (setuid), and "
+                        "loads no library of ours then; check a copy without",
+                        given));
     const int fd = open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) throw not_checkable(fmt::format("'{}' cannot be read", given));
     elf_version(EV_CURRENT);

@@ -23,8 +23,7 @@ volatile bool interrupt_requested = false;
 namespace {
 
 constexpr int poll_ms = 100;
-constexpr double asleep_limit = 1.0;   // seconds in the kernel with the turn
-constexpr double compute_limit = 60.0; // seconds of work without a single instrumented access
+constexpr double asleep_limit = 1.0; // seconds in the kernel with the turn
 constexpr double start_limit = 20.0;
 
 std::string runtime_folder() {
@@ -102,8 +101,8 @@ void redirect(int fd, int flags) {
 
 session::session(const program_file& program,
                  const std::vector<std::string>& arguments,
-                 bool loud) {
-    start(program, arguments, loud);
+                 output to) {
+    start(program, arguments, to);
     try {
         wait_ready();
     } catch (...) {
@@ -121,13 +120,26 @@ session::~session() {
     kill(server_, SIGKILL);
     waitpid(server_, nullptr, 0);
     munmap(shared_, sizeof(channel));
+    if (output_ >= 0) close(output_);
+}
+
+std::string session::last_output() {
+    std::string text(1 << 16, '\0'); // more is not compared
+    const auto n = output_ < 0 ? 0 : pread(output_, text.data(), text.size(), 0);
+    text.resize(n < 0 ? 0 : static_cast<std::size_t>(n));
+    if (output_ >= 0 && ftruncate(output_, 0) != 0) throw std::runtime_error("cannot empty a file");
+    return text;
 }
 
 void session::start(const program_file& program,
                     const std::vector<std::string>& arguments,
-                    bool loud) {
+                    output to) {
     int memory = -1, to_child[2], from_child[2];
     const std::string folder = runtime_folder();
+    if (to == output::kept) {
+        output_ = memfd_create("heddle-output", MFD_CLOEXEC);
+        fcntl(output_, F_SETFL, O_APPEND); // after a truncation the next run begins at the start
+    }
     shared_ = make_channel(memory);
     if (pipe(to_child) != 0 || pipe(from_child) != 0)
         throw std::runtime_error("cannot make a pipe");
@@ -144,8 +156,9 @@ void session::start(const program_file& program,
     if (server_ == 0) {
         setpgid(0, 0);
         redirect(0, O_RDONLY);
-        if (!loud) redirect(1, O_WRONLY);
-        if (!loud) redirect(2, O_WRONLY);
+        if (to != output::shown) redirect(1, O_WRONLY);
+        if (to != output::shown) redirect(2, O_WRONLY);
+        if (to == output::kept) dup2(output_, 1);
         setenv("LD_LIBRARY_PATH", path.c_str(), 1);
         setenv(channel_variable, variable.c_str(), 1);
         setenv("LD_BIND_NOW", "1", 1);  // once in the server instead of once in every copy
@@ -268,6 +281,10 @@ void session::wait_reply() {
 
 /// Called ten times a second. A run that makes no step is asked for the reason, and ended.
 void session::watch(pid_t child) {
+    if (std::chrono::steady_clock::now() > deadline_) {
+        end_run(child, "the time was up");
+        return;
+    }
     const u64 beat = shared_->heartbeat;
     if (child != last_child_ || beat != last_heartbeat_) {
         last_child_ = child;
@@ -279,9 +296,7 @@ void session::watch(pid_t child) {
     if (still_seconds_ < asleep_limit) return;
     const auto [state, number] = kernel_state(child, shared_->child_thread);
     const bool asleep = state == 'S' || state == 'D';
-    if (!asleep && still_seconds_ < compute_limit) return;
-    run_result& r = shared_->result;
-    r.kind = failure::hung;
+    if (!asleep && still_seconds_ < compute_limit_) return;
     const std::string text =
         asleep
             ? fmt::format("thread {} slept for more than a second in {}() (system call {}), which "
@@ -290,9 +305,16 @@ void session::watch(pid_t child) {
                           call_name(number),
                           number)
             : fmt::format("the program worked for {} s without one access that heddle sees",
-                          static_cast<int>(compute_limit));
-    std::strncpy(r.text, text.c_str(), sizeof r.text - 1);
+                          static_cast<int>(compute_limit_));
     ++given_up_;
+    why_given_up_ = text;
+    end_run(child, text);
+}
+
+void session::end_run(pid_t child, const std::string& why) {
+    run_result& r = shared_->result;
+    r.kind = failure::hung;
+    std::strncpy(r.text, why.c_str(), sizeof r.text - 1);
     kill(child, SIGKILL);
     still_seconds_ = 0;
 }

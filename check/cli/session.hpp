@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -33,8 +34,11 @@ program_file examine(const std::string& path);
 /// Thread safety: for one thread. Lifetime: ends the program with it.
 class session {
 public:
-    /// Starts the program up to its first line. `loud`: its output goes to ours, else nowhere.
-    session(const program_file& program, const std::vector<std::string>& arguments, bool loud);
+    /// Where the program's output goes: nowhere, to ours, or kept for last_output().
+    enum class output { discarded, shown, kept };
+
+    /// Starts the program up to its first line.
+    session(const program_file& program, const std::vector<std::string>& arguments, output to);
     ~session();
     session(const session&) = delete;
     session& operator=(const session&) = delete;
@@ -56,21 +60,37 @@ public:
     /// How many runs the watchdog had to end.
     u64 given_up() const { return given_up_; }
 
+    /// Why the last of them was.
+    const std::string& why_given_up() const { return why_given_up_; }
+
+    /// What the program has written to its standard output since the last call, if that is kept.
+    std::string last_output();
+
+    /// Runs that still go on at this moment are ended.
+    void end_runs_at(std::chrono::steady_clock::time_point when) { deadline_ = when; }
+
+    /// A run that works this long without a step that heddle sees is ended.
+    void let_compute(double seconds) { compute_limit_ = seconds; }
+
 private:
-    void start(const program_file& program, const std::vector<std::string>& arguments, bool loud);
+    void start(const program_file& program, const std::vector<std::string>& arguments, output to);
     void order_replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints);
     void wait_ready();
     void wait_reply();
     void watch(pid_t child);
+    void end_run(pid_t child, const std::string& why);
     [[noreturn]] void server_gone();
 
     channel* shared_ = nullptr;
     int commands_ = -1, replies_ = -1;
     pid_t server_ = -1;
     u64 given_up_ = 0;
+    std::string why_given_up_;
     u64 last_heartbeat_ = 0;
     pid_t last_child_ = 0;
-    double still_seconds_ = 0;
+    double still_seconds_ = 0, compute_limit_ = 60;
+    int output_ = -1; // memory file, when output is kept
+    std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 };
 
 /// Set by the signal handler of main().

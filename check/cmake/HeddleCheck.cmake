@@ -2,6 +2,8 @@
 #
 # Adds a test "check.TARGET" that runs the program under `heddle check` and fails when a schedule
 # breaks it. The target is compiled with -fsanitize=thread -g for that; what it links should be too.
+# enable_testing() must have been called. After find_package(heddle) this function is there; else
+# include this file.
 function(heddle_add_check target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "SCHEDULES;TIME;SEED" "ARGS")
   if(arg_UNPARSED_ARGUMENTS)
@@ -29,7 +31,13 @@ function(heddle_add_check target)
   if(TARGET heddle_program)
     set(program $<TARGET_FILE:heddle_program>)
   else()
-    find_program(HEDDLE_PROGRAM heddle REQUIRED)
+    # Installed beside this file, or in PATH.
+    set(here ${CMAKE_CURRENT_FUNCTION_LIST_DIR})
+    find_program(HEDDLE_PROGRAM heddle HINTS ${here}/../../../bin ${here}/../../../../bin)
+    if(NOT HEDDLE_PROGRAM)
+      message(FATAL_ERROR "heddle_add_check(${target}): the program heddle was not found; "
+                          "set HEDDLE_PROGRAM to it")
+    endif()
     set(program ${HEDDLE_PROGRAM})
   endif()
   add_test(NAME check.${target}

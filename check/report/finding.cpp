@@ -1,4 +1,4 @@
-#include "finding.hpp"
+#include "formats.hpp"
 
 #include <fmt/format.h>
 
@@ -31,18 +31,57 @@ fs::path new_folder(const fs::path& parent) {
     throw std::runtime_error(fmt::format("'{}' is full of findings; remove some", parent.string()));
 }
 
-json report_of(const finding& f) {
-    json places = json::array();
-    for (const auto& p : f.places)
-        places.push_back({{"file", p.file}, {"line", p.line}, {"function", p.function}});
-    return {{"kind", kind_name(f.kind)},
-            {"variable", f.variable},
-            {"message", f.message},
-            {"schedule", f.schedule},
-            {"threads", f.threads},
-            {"switches", f.switches},
-            {"places", places},
-            {"path", f.path}};
+json place_to_json(const source_place& p) {
+    return {{"file", p.file}, {"line", p.line}, {"function", p.function}};
+}
+
+source_place place_from_json(const json& j) {
+    return {j.at("file"), j.at("line"), j.at("function"), ""};
+}
+
+json story_of(const finding& f) {
+    const story& s = f.told;
+    json columns = json::array(), rows = json::array(), sources = json::array();
+    json notes = json::array();
+    for (const auto& c : s.columns) columns.push_back({{"thread", c.thread}, {"name", c.name}});
+    for (const auto& r : s.rows)
+        rows.push_back({{"step", r.step},
+                        {"number", r.number},
+                        {"thread", r.thread},
+                        {"text", r.text},
+                        {"value", r.value},
+                        {"expected", r.expected},
+                        {"place", place_to_json(r.place)}});
+    for (const auto& x : s.sources)
+        sources.push_back({{"place", place_to_json(x.place)}, {"text", x.text}});
+    for (const auto& n : s.notes) notes.push_back({{"label", n.label}, {"text", n.text}});
+    return {{"claim", s.claim},
+            {"facts", s.facts},
+            {"columns", columns},
+            {"variables", s.variables},
+            {"rows", rows},
+            {"sources", sources},
+            {"notes", notes}};
+}
+
+story read_story(const json& j) {
+    story s;
+    s.claim = j.at("claim");
+    s.facts = j.at("facts");
+    s.variables = j.at("variables");
+    for (const auto& c : j.at("columns")) s.columns.push_back({c.at("thread"), c.at("name")});
+    for (const auto& r : j.at("rows"))
+        s.rows.push_back({r.at("step"),
+                          r.at("number"),
+                          r.at("thread"),
+                          r.at("text"),
+                          r.at("value"),
+                          r.at("expected"),
+                          place_from_json(r.at("place"))});
+    for (const auto& x : j.at("sources"))
+        s.sources.push_back({place_from_json(x.at("place")), x.at("text")});
+    for (const auto& n : j.at("notes")) s.notes.push_back({n.at("label"), n.at("text")});
+    return s;
 }
 
 failure kind_of(const std::string& name) {
@@ -105,6 +144,16 @@ finding read_schedule(const json& j) {
     return f;
 }
 
+/// What only some findings have.
+void read_extras(const json& report, finding& f) {
+    if (report.contains("effect")) {
+        const json& e = report["effect"];
+        f.effect = {e.at("replays"), e.at("changes_result"), e.at("text")};
+    }
+    f.fewer_tried = report.value("fewer_tried", u64{0});
+    f.cause = report.value("cause", "");
+}
+
 std::string read_file(const fs::path& path) {
     std::ifstream in(path, std::ios::binary);
     if (!in)
@@ -137,9 +186,11 @@ const char* kind_name(failure kind) {
 
 void save(finding& f, const std::string& parent) {
     if (f.path.empty()) f.path = new_folder(parent).string();
-    write_file(fs::path(f.path) / "schedule.json", schedule_of(f).dump(1) + "\n");
-    write_file(fs::path(f.path) / "report.json", report_of(f).dump(2) + "\n");
-    write_file(fs::path(f.path) / "story.txt", f.story);
+    const fs::path folder = f.path;
+    write_file(folder / "schedule.json", schedule_of(f).dump(1) + "\n");
+    write_file(folder / "report.json", to_json(f));
+    write_file(folder / "story.json", story_of(f).dump(1) + "\n");
+    write_file(folder / "story.txt", to_text(f, paper{}));
 }
 
 finding load(const std::string& folder) {
@@ -148,10 +199,11 @@ finding load(const std::string& folder) {
     if (!fs::exists(path / "schedule.json"))
         throw bad_finding(fmt::format(
             "there is no finding in '{}'; give the folder that heddle check named", folder));
-    json schedule, report;
+    json schedule, report, told;
     try {
         schedule = json::parse(read_file(path / "schedule.json"));
         report = json::parse(read_file(path / "report.json"));
+        told = json::parse(read_file(path / "story.json"));
     } catch (const json::exception&) {
         throw bad_finding(
             fmt::format("the finding '{}' is damaged (truncated?); check again", folder));
@@ -171,19 +223,15 @@ finding load(const std::string& folder) {
         f.message = report.at("message");
         f.threads = report.at("threads");
         f.switches = report.at("switches");
-        for (const auto& p : report.at("places"))
-            f.places.push_back({p.at("file"), p.at("line"), p.at("function")});
+        for (const auto& p : report.at("places")) f.places.push_back(place_from_json(p));
         f.path = path.string();
-        f.story = read_file(path / "story.txt");
+        f.told = read_story(told);
+        read_extras(report, f);
         return f;
     } catch (const json::exception&) {
         throw bad_finding(
             fmt::format("the finding '{}' lacks parts (truncated?); check again", folder));
     }
-}
-
-std::string to_json(const finding& f) {
-    return report_of(f).dump();
 }
 
 } // namespace heddle::check

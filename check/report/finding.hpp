@@ -2,6 +2,7 @@
 // One bug, with all that is needed to make it happen again.
 
 #include "../runtime/protocol.hpp"
+#include "text.hpp"
 
 #include <stdexcept>
 #include <string>
@@ -14,10 +15,44 @@ struct bad_finding : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-struct source_place {
-    std::string file;
-    int line = 0;
-    std::string function;
+/// One line of a story's table.
+struct story_row {
+    u64 step = 0;   // of the run
+    u32 number = 0; // as the text calls it; 0: left out of the count
+    u32 thread = 0;
+    std::string text;     // "reads 0"
+    std::string value;    // of the variables, after it
+    std::string expected; // what the value would be if nothing had gone wrong
+    source_place place;
+};
+
+/// How a failure came about, ready to be laid out on paper, screen or page.
+struct story {
+    std::string claim; // stands alone: "Lost update on `counter`: ..."
+    std::string facts; // "3 threads, 2 context switches; found at schedule 10 ..."
+    struct column {
+        u32 thread;
+        std::string name; // "alice, started at bank.cpp:28"; may be empty
+    };
+    std::vector<column> columns;
+    std::string variables; // heads the column of values; empty: there is none
+    std::vector<story_row> rows;
+    struct excerpt {
+        source_place place;
+        std::string text;
+    };
+    std::vector<excerpt> sources;
+    struct note {
+        std::string label, text;
+    };
+    std::vector<note> notes; // "Why", "Effect", "Try"
+};
+
+/// What replaying both orders of a data race showed.
+struct race_effect {
+    u32 replays = 0; // of the other order; 0: it could not be brought about
+    bool changes_result = false;
+    std::string text;
 };
 
 struct finding {
@@ -31,7 +66,11 @@ struct finding {
     std::vector<u32> checkpoints;
 
     // what is told
-    std::string strategy, variable, message, story;
+    std::string strategy, variable, message;
+    story told;
+    race_effect effect;
+    u64 fewer_tried = 0; // schedules with fewer switches: all of them, and none fails; 0: unknown
+    std::string cause;   // path of the finding that this one follows from
     u32 threads = 0;
     u64 switches = 0;
     u64 first_step = 0; // of the story, in the run: where a debugger stops
@@ -48,7 +87,7 @@ void save(finding& f, const std::string& parent);
 /// Throws bad_finding with what is wrong and what to do.
 finding load(const std::string& folder);
 
-/// The entry of the list `findings` in a report, as JSON text.
+/// The entry of the list `findings` in a report, as JSON text with a line end.
 std::string to_json(const finding& f);
 
 } // namespace heddle::check

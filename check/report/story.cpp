@@ -1,109 +1,101 @@
+// The kinds of failure, and how each is told. Those of threads that wait are in story_waits.cpp.
+#include "story.hpp"
+
 #include "teller.hpp"
 
 #include <set>
 
 namespace heddle::check {
 
-std::string teller::explain_pattern(const pattern& p) {
-    const step &a = steps[p.first], &b = steps[p.other], &last = steps[p.last];
-    switch (p.kind) {
-    case pattern::none: return "";
-    case pattern::lost_update:
-        advice =
-            fmt::format("hold one mutex from the read to the write in every thread, or make `{}` a "
-                        "std::atomic and change it in one operation.",
-                        f.variable);
-        return fmt::format(
-            "{} read {} at step {}, {} wrote {} at step {}, then {} wrote a value made "
-            "from its old read at step {}: the update of {} is lost.",
-            who(a.thread),
-            a.value,
-            p.first + 1,
-            who(b.thread),
-            b.value,
-            p.other + 1,
-            who(last.thread),
-            p.last + 1,
-            who(b.thread));
-    case pattern::check_then_act:
-        advice = fmt::format("keep the check and the use of `{}` together under one lock that its "
-                             "writers take too.",
-                             f.variable);
-        return fmt::format(
-            "{} looked at `{}` at step {} and again at step {}; between the two {} changed "
-            "it, so what was checked no longer held.",
-            who(a.thread),
-            f.variable,
-            p.first + 1,
-            p.last + 1,
-            who(b.thread));
-    case pattern::order_violation:
-        advice = fmt::format("make the reader wait (join, future, condition) until `{}` is set.",
-                             f.variable);
-        return fmt::format(
-            "{} used `{}` at step {} before {} set it at step {}: nothing makes the reader "
-            "wait.",
-            who(a.thread),
-            f.variable,
-            p.first + 1,
-            who(b.thread),
-            p.other + 1);
-    case pattern::unordered:
-        if (f.kind != failure::data_race) {
-            advice = fmt::format(
-                "make what belongs together one step: one lock around the whole change and "
-                "around every look at it; or wait until `{}` is final.",
-                f.variable);
-            return fmt::format(
-                "{} used `{}` at step {} when {} had changed it at step {}: earlier, later or "
-                "in more than one step than the program is prepared for.",
-                who(last.thread),
-                f.variable,
-                p.last + 1,
-                who(a.thread),
-                p.first + 1);
-        }
-        advice = fmt::format("protect every access to `{}` by one mutex, or make it a std::atomic.",
-                             f.variable);
-        return fmt::format(
-            "{} and {} both use `{}`, one of them writes, and nothing orders the two "
-            "(no common lock, no join, no atomic).",
-            who(a.thread),
-            who(last.thread),
-            f.variable);
+namespace {
+
+std::string signal_text(const run_result& r) {
+    constexpr u64 first_page = 4096;
+    switch (r.signal) {
+    case 6: return "abort() was called";
+    case 7: return "a bus error (SIGBUS)";
+    case 4: return "an illegal instruction (SIGILL)";
+    case 8: return "a division by zero (SIGFPE)";
+    case 11:
+        if (r.at.address < first_page)
+            return fmt::format("a null pointer was used (SIGSEGV, address {:#x})", r.at.address);
+        if (r.at.address == ~u64{0})
+            return "a wild pointer was used, perhaps one from freed memory (SIGSEGV)";
+        return fmt::format("a wild pointer was used (SIGSEGV, address {:#x})", r.at.address);
+    default: return fmt::format("signal {}", r.signal);
     }
-    return "";
 }
 
-void teller::tell_variable(u64 address, const object& what) {
-    f.variable = names.name_of(address, 0, what);
-    collect(address, ~u64{0});
-    pattern p = recognise(steps);
-    const char* words[] = {"Too early:",
-                           "Lost update on",
-                           "Check then act on",
-                           "Order violation on",
-                           f.kind == failure::data_race ? "Unordered accesses to"
-                                                        : "Unexpected order on"};
-    title = fmt::format("{} `{}`", words[p.kind], f.variable);
-    const std::size_t before = steps.size();
-    if (p.kind != pattern::none) {
-        // Numbers in the text are rows of the table: crop first, then explain.
-        const step first = steps[p.first];
-        crop(p.first, p.last);
-        if (steps.size() != before) p = recognise(steps);
-    } else if (!steps.empty()) {
-        crop(steps.size() > 8 ? steps.size() - 8 : 0, steps.size() - 1);
+/// "account.get() >= 0" of "bank.cpp:32: int main(): assertion `account.get() >= 0' failed".
+std::string asserted(const std::string& text) {
+    const auto from = text.find('`'), to = text.rfind('\'');
+    return from == std::string::npos || to == std::string::npos || to <= from
+               ? text
+               : text.substr(from + 1, to - from - 1);
+}
+
+bool no_exception(const run_result& r) {
+    return std::string(r.text).find("without an exception") != std::string::npos;
+}
+
+/// The same in a row of the table.
+std::string end_row(const finding& f, const run_result& r) {
+    switch (f.kind) {
+    case failure::assertion: return "assertion fails";
+    case failure::uncaught_exception: return "throws, not caught";
+    case failure::exit_code: return fmt::format("exit status {}", r.exit_status);
+    case failure::livelock: return "still runs";
+    default: return no_exception(r) ? "std::terminate()" : "crashes";
     }
-    why = explain_pattern(p);
-    if (p.kind == pattern::none && !steps.empty()) {
-        why = fmt::format("{} used `{}` before any other thread changed it.",
-                          who(steps.back().thread),
-                          f.variable);
-        advice = fmt::format(
-            "wait for `{}` by join, condition variable or future; a sleep orders nothing.",
-            f.variable);
+}
+
+} // namespace
+
+std::string end_of(const run_result& r) {
+    switch (r.kind) {
+    case failure::assertion: return fmt::format("assertion `{}` fails", asserted(r.text));
+    case failure::uncaught_exception: return fmt::format("nobody catches {}", r.text);
+    case failure::crash:
+        if (no_exception(r)) return "std::terminate() is called";
+        return r.text[0] != 0 ? r.text : signal_text(r);
+    case failure::exit_code: return fmt::format("exit status {}", r.exit_status);
+    case failure::livelock: return "it does not end (livelock suspected)";
+    case failure::deadlock: return "threads wait for each other (deadlock)";
+    case failure::lost_wakeup: return "a thread sleeps for ever (lost wake-up)";
+    case failure::use_after_free: return "freed memory is used";
+    case failure::double_free: return "memory is freed twice";
+    default: return "";
     }
+}
+
+void teller::remember(const source_place& p) const {
+    if (p.file.empty() || p.line == 0) return;
+    for (const auto& known_place : f.places)
+        if (known_place.file == p.file && known_place.line == p.line) return;
+    if (f.places.size() < 6) f.places.push_back(p);
+}
+
+/// Two threads are inside one container, pointer or stream at the same time.
+void teller::tell_inside_library(const step& one, const step& two) {
+    const bool race = f.kind == failure::data_race;
+    const auto doing = [](const step& s) {
+        return s.call.empty() ? where(s.place) : fmt::format("{}()", s.call);
+    };
+    claim = fmt::format("{} `{}`{}: {} and {} use it at the same time",
+                        race ? "Data race on" : "Damaged",
+                        f.variable,
+                        race ? "" : " by a data race",
+                        who(one.thread),
+                        who(two.thread));
+    why =
+        fmt::format("{} is in {} while {} is in {}, and at least one of them changes the object. "
+                    "The standard library does not lock its objects: when one thread changes one, "
+                    "no other may even look at it.",
+                    who(one.thread),
+                    doing(one),
+                    who(two.thread),
+                    doing(two));
+    advice = fmt::format("hold one mutex around every use of `{}`, reading ones too.", f.variable);
 }
 
 void teller::tell_race() {
@@ -111,166 +103,162 @@ void teller::tell_race() {
     for (u32 i = 0; i < r.races && i < max_races; ++i) {
         const auto& race = r.race[i];
         if (race.signature != f.signature) continue;
-        tell_variable(race.second.address, race.what);
-        remember(place(race.first.where));
+        const source_place first = place(first_place(c, i));
+        remember(first);
         remember(place(race.second.where));
+        collect({race.second.address});
+        f.variable = variables.front().what.name;
         const auto verb = [](const access& a) { return a.write ? "writes" : "reads"; };
-        f.message = fmt::format("`{}`: {} {} it at {} while {} {} it at {}, unordered",
+        f.message = fmt::format("data race on `{}`: {} {} it at {} while {} {} it at {}",
                                 f.variable,
                                 who(race.first.thread),
                                 verb(race.first),
-                                where(place(race.first.where)),
+                                where(first),
                                 who(race.second.thread),
                                 verb(race.second),
                                 where(place(race.second.where)));
-        if (title.rfind("Unordered", 0) == 0) title = fmt::format("Data race on `{}`", f.variable);
-        else title += " (data race)";
+        std::size_t two = 0;
+        for (std::size_t s = 0; s < steps.size(); ++s)
+            if (steps[s].thread == race.second.thread && steps[s].number <= race.second.step)
+                two = s;
+        std::size_t one = two;
+        while (one > 0 && steps[one].thread != race.first.thread) --one;
+        pattern p = recognise(steps);
+        const auto among = [&](std::size_t s) {
+            return steps[s].thread == race.first.thread || steps[s].thread == race.second.thread;
+        };
+        const bool fits = p.kind == pattern::lost_update ||
+                          (p.kind != pattern::none && (p.last == two || p.other == two));
+        const bool inside = variables.front().what.library;
+        if (inside || !fits || p.kind == pattern::unordered || !among(p.first) || !among(p.last))
+            p = {pattern::unordered, one, one, two};
+        if (steps.empty() || one == two) {
+            claim = capital(f.message);
+            return;
+        }
+        const bool simple = p.kind == pattern::unordered;
+        p = crop(p);
+        if (inside) return tell_inside_library(steps[p.first], steps[p.last]);
+        if (!simple) return explain(p);
+        const step &a = steps[p.first], &b = steps[p.last];
+        claim = fmt::format("Data race on `{}`: nothing orders {} and {}",
+                            f.variable,
+                            who(a.thread),
+                            who(b.thread));
+        why =
+            fmt::format("{} {} `{}` and {} {} it, and nothing makes one wait for the other: no "
+                        "common lock, no join, no atomic. Either may come first, or both at once.",
+                        who(a.thread),
+                        verb(race.first),
+                        f.variable,
+                        who(b.thread),
+                        verb(race.second));
+        advice =
+            fmt::format("hold one mutex at every use of `{}`; or make it a std::atomic; or start "
+                        "the second thread only when the first is done.",
+                        f.variable);
         return;
     }
 }
 
 void teller::tell_failure() {
     const run_result& r = c.result;
-    std::string what;
-    switch (f.kind) {
-    case failure::assertion: {
-        what = r.text;
-        const auto path = what.substr(0, what.find(':'));
-        what.erase(0, path.size() - file_name(path).size());
-        break;
-    }
-    case failure::uncaught_exception: what = fmt::format("uncaught exception {}", r.text); break;
-    case failure::crash:
-        what = r.text[0] != 0 ? r.text
-               : r.signal == 6
-                   ? "abort() was called"
-                   : fmt::format("crash by signal {} at address {:#x}", r.signal, r.at.address);
-        break;
-    case failure::exit_code:
-        what = fmt::format("the program ends with exit status {}; unperturbed it ends with {}",
-                           r.exit_status,
-                           f.expected_exit);
-        break;
-    case failure::livelock: what = "the program does not end: livelock suspected"; break;
-    default: break;
-    }
     const source_place at = place(r.at.where);
     remember(at);
-    f.message =
-        r.at.where.count > 0 && f.kind != failure::assertion ? what + " at " + where(at) : what;
-    const u64 address = focus_of(c, f.kind, f.signature);
-    if (address != 0) {
-        object o{};
-        for (const event* e : events)
-            if (e->address == address) o = e->what;
-        tell_variable(address, o);
-        for (const auto& s : steps) remember(s.place);
+    std::string end = end_of(r);
+    if (f.kind == failure::exit_code) end += fmt::format(" (unperturbed {})", f.expected_exit);
+    f.message = r.at.where.count > 0 ? end + " at " + where(at) : end;
+    const u32 thread = f.kind == failure::exit_code ? 0 : r.failing_thread;
+    const auto reads = shared_reads(thread, ~u64{0});
+    if (!tell_torn_pair(thread, reads)) {
+        variables.clear();
+        steps.clear();
+        if (!reads.empty()) tell_variable(reads.front());
     }
-    step last;
-    last.thread = f.kind == failure::exit_code ? 0 : r.failing_thread;
-    last.text = f.kind == failure::assertion            ? "assert fails"
-                : f.kind == failure::uncaught_exception ? "exception not caught"
-                : f.kind == failure::exit_code ? fmt::format("exit status {}", r.exit_status)
-                : f.kind == failure::livelock  ? "still runs"
-                                               : "crashes";
-    last.place = at;
-    if (!steps.empty()) last.value = steps.back().value;
-    steps.push_back(last);
-    title = title.empty() ? what : fmt::format("{}: {}", title, kind_name(f.kind));
+    add_end(thread, end_row(f, r), at);
+    claim = claim.empty() ? capital(f.message) : claim + "; " + end;
     if (why.empty())
-        why = fmt::format("{} fails in this schedule and not when it runs unperturbed.",
-                          who(last.thread));
-    why += " So: " + what + ".";
-}
-
-std::string teller::started_at(u32 thread) const {
-    for (const event* e : events)
-        if (e->kind == op::create && e->aux == thread) return where(place(e->where));
-    return "";
-}
-
-std::string teller::sources() const {
-    std::string out;
-    std::set<std::string> shown;
-    for (const auto& s : steps) {
-        const std::string line = source_line(s.place);
-        const std::string head = where(s.place);
-        if (line.empty() || shown.size() == 4 || !shown.insert(head).second) continue;
-        out += cut(fmt::format("  {} | {}", head, line), line_width) + "\n";
+        why = fmt::format("{} fails in this schedule and not when the program runs unperturbed.",
+                          who(thread));
+    if (f.kind == failure::crash && no_exception(r)) {
+        why +=
+            " So it left on a way on which a std::thread was destroyed that had not been joined, "
+            "which calls std::terminate().";
+        advice =
+            "join every std::thread on every way out, or use std::jthread, which joins itself.";
     }
-    return out;
 }
 
-std::string teller::render() const {
-    std::vector<u32> columns;
-    for (const auto& s : steps)
-        if (std::find(columns.begin(), columns.end(), s.thread) == columns.end())
-            columns.push_back(s.thread);
-    std::sort(columns.begin(), columns.end());
-    const bool wide = columns.size() <= 3;
-    const std::size_t value = one_variable && wide ? 18 : 0;
-    const std::size_t width =
-        wide && !columns.empty()
-            ? (line_width - 7 - value) / std::max<std::size_t>(columns.size(), 2)
-            : 60;
-    std::string out = fold("",
-                           fmt::format("{} - {} threads, {} context switches, schedule {} ({})",
-                                       title,
-                                       f.threads,
-                                       f.switches,
-                                       f.schedule,
-                                       f.strategy));
-    std::string head = "  step ";
-    if (wide)
-        for (const u32 t : columns) {
-            const std::string from = t == 0 ? "" : started_at(t);
-            head += fmt::format(
-                "{:<{}}",
-                cut(from.empty() ? who(t)
-                                 : fmt::format("{} (from {})",
-                                               who(t),
-                                               from.substr(from.rfind(':') == std::string::npos
-                                                               ? 0
-                                                               : from.rfind(':'))),
-                    width - 1),
-                width);
-        }
-    if (value != 0) head += cut(f.variable, value);
-    while (head.back() == ' ') head.pop_back();
-    out += head + "\n";
-    std::size_t number = 0;
-    for (const auto& s : steps) {
-        ++number;
-        std::string text = s.text;
-        if (s.repeated > 0) text += fmt::format(" ({} times)", s.repeated + 1);
-        if (s.place.line != 0) text += fmt::format("  :{}", s.place.line);
-        std::string line = fmt::format("  {:>3}  ", number);
-        if (wide) {
-            const auto at = static_cast<std::size_t>(
-                std::find(columns.begin(), columns.end(), s.thread) - columns.begin());
-            line +=
-                std::string(at * width, ' ') + fmt::format("{:<{}}", cut(text, width - 1), width);
-            line += std::string((columns.size() - 1 - at) * width, ' ');
-        } else {
-            line += fmt::format("{:<11} {}", who(s.thread), text);
-        }
-        if (value != 0)
-            line +=
-                s.expected.empty() ? s.value : fmt::format("{} <-- not {}", s.value, s.expected);
-        while (!line.empty() && line.back() == ' ') line.pop_back();
-        out += line + "\n";
+void teller::tell_free() {
+    const run_result& r = c.result;
+    f.variable = names.variable_at(r.at.address, r.what).name;
+    const auto inside = [&](const event& e) {
+        return e.address >= r.what.base && e.address < r.what.base + std::max<u64>(r.what.size, 1);
+    };
+    // An access before shows that the user had the block for good.
+    const event *before = nullptr, *free_event = nullptr;
+    for (const event* e : events) {
+        if (!inside(*e) || !names.in_program(e->where)) continue;
+        if (e->kind == op::free && free_event == nullptr) free_event = e;
+        if (is_access(e->kind) && free_event == nullptr && e->thread == r.at.thread) before = e;
     }
-    out += sources();
-    if (!why.empty()) out += fold("Why: ", why);
-    if (!advice.empty()) out += fold("Try: ", advice);
-    return out;
+    const source_place use = place(r.at.where);
+    const source_place freed = place(free_event == nullptr ? r.other.where : free_event->where);
+    remember(use);
+    remember(freed);
+    const bool twice = f.kind == failure::double_free;
+    const char* verb = twice ? "frees" : r.at.write ? "writes" : "reads";
+    f.message = fmt::format("{} {} `{}` at {}, which {} freed at {}",
+                            who(r.at.thread),
+                            verb,
+                            f.variable,
+                            where(use),
+                            who(r.other.thread),
+                            where(freed));
+    claim = fmt::format("{}: {} {} memory that {} has freed",
+                        twice ? "Double free" : "Use after free",
+                        who(r.at.thread),
+                        verb,
+                        who(r.other.thread));
+    if (r.at.thread == r.other.thread)
+        claim = fmt::format("{}: {} {} memory that it has freed itself",
+                            twice ? "Double free" : "Use after free",
+                            who(r.at.thread),
+                            verb);
+    variables.push_back({r.at.address, names.variable_at(r.at.address, r.what), ""});
+    if (before != nullptr)
+        add_line(*before, is_write(*before) ? "writes to the block" : "reads the block");
+    if (free_event != nullptr) add_line(*free_event, "frees the block");
+    add_end(r.at.thread, twice ? "frees it again" : fmt::format("{} the freed block", verb), use);
+    const source_place made = place(r.what.site);
+    why = made.file.empty() ? "" : fmt::format("the block was allocated at {}. ", where(made));
+    why += fmt::format("{} freed it at {}, while {} still had a pointer to it and {} it at {}.",
+                       capital(who(r.other.thread)),
+                       where(freed),
+                       who(r.at.thread),
+                       twice ? "freed" : "used",
+                       where(use));
+    advice = "let the last user free it (std::shared_ptr), or join the users before it is freed.";
 }
 
-void tell(finding& f, const channel& c, const symbols& names) {
-    teller t{f, c, names, recorded_events(c), {}, {}, {}, {}, true};
+background background_of(const channel& c, const symbols& names) {
+    background b;
+    std::set<std::pair<u64, u32>> listed;
+    for (const event* e : recorded_events(c)) {
+        if (!is_write(*e) || !listed.insert({e->address, e->thread}).second) continue;
+        const source_place p = names.place_of(e->where);
+        if (names.in_program(e->where)) b.writers.push_back({e->address, e->thread, p});
+    }
+    return b;
+}
+
+void tell(finding& f, const channel& c, const symbols& names, const background& known) {
+    teller t{f, c, names, known, recorded_events(c), {}, {}, {}, {}, {}};
     f.threads = c.result.threads;
     f.switches = c.result.switches;
     f.places.clear();
+    f.variable.clear();
+    f.told = {};
     switch (f.kind) {
     case failure::data_race: t.tell_race(); break;
     case failure::use_after_free:
@@ -281,11 +269,33 @@ void tell(finding& f, const channel& c, const symbols& names) {
     }
     for (const auto& s : t.steps) t.remember(s.place);
     f.first_step = t.steps.empty() ? 0 : t.steps.front().number;
-    f.story = t.render();
+    t.fill_table();
+    f.told.claim = t.claim;
+    if (!t.why.empty()) f.told.notes.push_back({"Why", capital(t.why)});
+    if (!t.advice.empty()) f.told.notes.push_back({"Try", capital(t.advice)});
 }
 
-std::string story_with_replay(const finding& f) {
-    return f.story + fmt::format("Replay: heddle replay {}\n", f.path);
+void conclude(finding& f) {
+    std::string switches = count(f.switches, "context switch");
+    if (f.fewer_tried == 1) switches += " (fewest: the one schedule with fewer does not fail)";
+    if (f.fewer_tried > 1)
+        switches += fmt::format(" (fewest: all {} schedules with fewer were run, and none fails)",
+                                f.fewer_tried);
+    f.told.facts = fmt::format("{}, {}; found at schedule {} (seed {}, {})",
+                               count(f.threads, "thread"),
+                               switches,
+                               f.schedule,
+                               f.seed,
+                               f.strategy);
+    const auto before_advice = [&](const std::string& label, const std::string& text) {
+        auto at = f.told.notes.end();
+        if (at != f.told.notes.begin() && (at - 1)->label == "Try") --at;
+        if (!text.empty()) f.told.notes.insert(at, {label, capital(text)});
+    };
+    before_advice("Effect", f.effect.text);
+    if (!f.cause.empty())
+        before_advice(
+            "Note", fmt::format("this run has the data race of {} too: mend that first.", f.cause));
 }
 
 } // namespace heddle::check

@@ -7,6 +7,14 @@
 
 namespace heddle::check {
 
+/// A variable as people call it.
+struct named {
+    std::string name; // "counter", "account.balance", "int[3] (heap, main.cpp:31)"
+    value_kind kind = value_kind::unknown;
+    bool library = false; // somewhere inside an object of the standard library
+    bool nameless = true; // the program has no name for it: a heap block, an internal
+};
+
 class symbols {
 public:
     explicit symbols(const channel& c);
@@ -21,8 +29,15 @@ public:
     /// frames without debug information, module and offset.
     source_place place_of(const frames& f) const;
 
-    /// "counter", "account.balance", "total (of main)", "block of 24 bytes from main.cpp:31, +8".
-    std::string name_of(u64 address, u32 size, const object& o) const;
+    /// Whether any of the frames is in the program's own sources.
+    bool in_program(const frames& f) const;
+
+    /// The function of the standard library that the program's line called and that these frames
+    /// stand in: "push_back". Empty when they stand in the program's own code.
+    std::string library_call(const frames& f) const;
+
+    /// What lies at the address.
+    named variable_at(u64 address, const object& o) const;
 
     bool has_debug_info() const;
 

@@ -1,10 +1,9 @@
-#include "trace.hpp"
-
+// The recorded run in Chrome's trace format.
+#include "formats.hpp"
 #include "story.hpp"
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -51,20 +50,9 @@ const char* word_for(op kind) {
     }
 }
 
-std::string escape(const std::string& text) {
-    std::string out;
-    for (const char ch : text) {
-        if (ch == '<') out += "&lt;";
-        else if (ch == '>') out += "&gt;";
-        else if (ch == '&') out += "&amp;";
-        else out += ch;
-    }
-    return out;
-}
-
 } // namespace
 
-void save_trace(const finding& f, const channel& c, const symbols& names) {
+std::string to_trace(const channel& c, const symbols& names) {
     json list = json::array();
     std::set<u32> threads;
     std::map<u64, std::string> places; // by code address: the same few come again and again
@@ -80,7 +68,7 @@ void save_trace(const finding& f, const channel& c, const symbols& names) {
             at->second = fmt::format("{}:{}", p.file, p.line);
         }
         json arguments = {{"place", at->second}, {"step", e.step}};
-        if (e.address != 0) arguments["variable"] = names.name_of(e.address, e.size, e.what);
+        if (e.address != 0) arguments["variable"] = names.variable_at(e.address, e.what).name;
         if (e.size > 0 && e.size <= 8) arguments["value"] = e.after;
         list.push_back({{"name", word_for(e.kind)},
                         {"ph", "X"},
@@ -95,24 +83,8 @@ void save_trace(const finding& f, const channel& c, const symbols& names) {
                         {"ph", "M"},
                         {"pid", 1},
                         {"tid", t},
-                        {"args", {{"name", t == 0 ? "main" : fmt::format("thread {}", t)}}}});
-    std::ofstream(f.path + "/trace.json") << json{{"traceEvents", list}}.dump() << "\n";
-}
-
-std::string to_html(const std::vector<finding>& findings, const std::string& title) {
-    std::string out =
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + escape(title) +
-        "</title><style>body{font:16px/1.5 sans-serif;max-width:62em;margin:2em auto;padding:0 1em}"
-        "pre{background:#f6f6f4;padding:1em;overflow-x:auto;font-size:14px}"
-        "h2{margin-top:2em}</style></head><body>\n<h1>" +
-        escape(title) + "</h1>\n";
-    if (findings.empty()) out += "<p>Nothing was found.</p>\n";
-    for (const auto& f : findings)
-        out += fmt::format("<h2>{}</h2>\n<p>{}</p>\n<pre>{}</pre>\n",
-                           kind_name(f.kind),
-                           escape(f.message),
-                           escape(story_with_replay(f)));
-    return out + "</body></html>\n";
+                        {"args", {{"name", who(t)}}}});
+    return json{{"traceEvents", list}, {"displayTimeUnit", "ns"}}.dump() + "\n";
 }
 
 } // namespace heddle::check

@@ -205,6 +205,17 @@ void checkpoint(thread* next) {
         fail_diverged(g.step, g.shared->checkpoints_in[index], value);
 }
 
+/// For those who try the other ways to go on from a recorded run.
+void note_decision(u32 chosen) {
+    run_result& r = g.shared->result;
+    if (!g.recording || r.decisions >= max_decisions) return;
+    decision d{g.step, 0, line.current < line.count, 0};
+    for (u32 i = 0; i < line.count; ++i)
+        if (i != chosen && !line.list[i].early && line.list[i].thread < 64)
+            d.others |= u64{1} << line.list[i].thread;
+    if (d.others != 0) g.shared->decisions[r.decisions++] = d;
+}
+
 /// The one place where the turn changes hands. `stays`: the caller can go on itself.
 void decide(bool stays, bool yielding, bool leaves = false) {
     thread* me = self;
@@ -227,6 +238,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
         fail_blocked();
     }
     const u32 chosen = pick(yielding);
+    note_decision(chosen);
     thread* next = line.threads[chosen];
     if (chosen != line.fallback) log_choice(choice::thread, next->id);
     if (next->state == thread::blocked) { // a sleep or timed wait ends
@@ -421,7 +433,7 @@ void begin_run() {
         c.replay != 0 ? strategy_kind::in_order : c.strategy, c.seed, c.schedule, c.points);
     g.shared->result.strategy = search.kind();
     g.shared->result.preset = search.preset();
-    g.plain_points = c.replay == 0;
+    g.plain_points = c.replay == 0 || c.record != 0; // a record lists what could have been chosen
     g.every_access = search.every_access();
     g.recording = c.record != 0;
     g.step_limit = c.step_limit;

@@ -221,7 +221,9 @@ void on_crash(int number, siginfo_t* info, void* context) {
 #else
     const u64 pc = u->uc_mcontext.pc;
 #endif
-    if (g.controlled) fail_crash(number, pc, address_of(info->si_addr));
+    // An address that no x86-64 program can have is not told by the kernel.
+    const bool wild = number == SIGSEGV && info->si_code == SI_KERNEL;
+    if (g.controlled) fail_crash(number, pc, wild ? ~u64{0} : address_of(info->si_addr));
     signal(number, SIG_DFL);
     raise(number);
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <iterator>
 
 namespace heddle::check::rt {
 
@@ -34,7 +35,7 @@ struct span {
 
 /// Where a block was allocated or freed; kept while recording.
 struct place {
-    u64 pc[4];
+    u64 pc[10]; // deep enough to reach from operator new out of the standard containers
     u64 step;
 };
 
@@ -48,6 +49,7 @@ constexpr u64 max_places = u64{1} << 22;
 constexpr u64 large = 1u << 16; // from here on a freed block's pages go back at once
 constexpr u64 quarantine_limit = u64{16} << 20;
 constexpr std::size_t poisoned = 4096; // bytes of a freed block that are overwritten
+constexpr int poison = 0x5d; // as a pointer it crashes, as a length it is too long and not negative
 
 // Address space; pages are used from the start. Index 0 means none everywhere.
 struct {
@@ -176,7 +178,7 @@ u32 save_place(u64 pc) {
     place& p = heap.places[index];
     p.step = g.step;
     const frames f = here(pc);
-    for (u32 i = 0; i < 4 && i < f.count; ++i) p.pc[i] = f.pc[i];
+    for (u32 i = 0; i < std::size(p.pc) && i < f.count; ++i) p.pc[i] = f.pc[i];
     return index;
 }
 
@@ -184,7 +186,7 @@ frames load_place(u32 index) {
     frames f{};
     if (index == 0) return f;
     const place& p = heap.places[index];
-    while (f.count < 4 && p.pc[f.count] != 0) {
+    while (f.count < std::size(p.pc) && p.pc[f.count] != 0) {
         f.pc[f.count] = p.pc[f.count];
         ++f.count;
     }
@@ -253,7 +255,7 @@ void heap_free(void* block, u64 pc) {
     h->freed_by = self == nullptr ? 0 : static_cast<u16>(self->id);
     if (has_turn()) {
         shadow_free(address_of(block), h->size);
-        std::memset(block, 0xdd, h->size < poisoned ? h->size : poisoned);
+        std::memset(block, poison, h->size < poisoned ? h->size : poisoned);
     }
     if (h->size >= large) give_pages_back(address_of(block), h->size);
     heap_guard guard;

@@ -17,11 +17,12 @@ using i64 = std::int64_t;
 inline constexpr u64 channel_magic = 0x316c6e6863646568; // "hedchnl1"
 inline constexpr u32 protocol_version = 1;
 inline constexpr u32 max_threads = 1024;
-inline constexpr u32 max_frames = 8;
+inline constexpr u32 max_frames = 12;
 inline constexpr u32 max_choices = 1u << 16;
 inline constexpr u32 max_checkpoints = 1u << 14;
 inline constexpr u32 max_events = 1u << 18;
 inline constexpr u32 max_locations = 1u << 17;
+inline constexpr u32 max_decisions = 1u << 14;
 inline constexpr u32 max_races = 16;
 inline constexpr u32 max_blocked = 32;
 inline constexpr u32 max_modules = 64;
@@ -33,6 +34,14 @@ struct choice {
     u64 step;
     enum kind_t : u32 { thread, waiter } kind;
     u32 value;
+};
+
+/// A moment of a recorded run where another thread could have got the turn.
+struct decision {
+    u64 step;
+    u64 others;   // bit i: thread i could run at once, and was not chosen; none over 63
+    u32 preempts; // the thread that ran could go on
+    u32 unused;
 };
 
 enum class strategy_kind : u32 { in_order, reversed, random_walk, pct, pos, hold, mix, count };
@@ -192,6 +201,7 @@ struct run_result {
     u32 choices;   // length of choices_out
     u32 truncated; // choices_out was too short
     u32 checkpoints;
+    u32 decisions, unused; // length of the channel's list; it is full when this is max_decisions
     u64 events; // all of them; the channel keeps the last max_events
     u32 races;  // distinct and unknown ones in `race`
     u32 blocked;
@@ -265,6 +275,7 @@ struct channel {
     choice choices_out[max_choices];
     u32 checkpoints_in[max_checkpoints];
     u32 checkpoints_out[max_checkpoints];
+    decision decisions[max_decisions];
     event events[max_events];
 };
 

@@ -1,0 +1,262 @@
+#include "detective.hpp"
+
+#include "../report/story.hpp"
+#include "../search/fewest.hpp"
+#include "../search/minimise.hpp"
+#include "../search/strategy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+namespace heddle::check {
+
+namespace {
+
+constexpr int minimise_budget = 400; // runs
+constexpr double minimise_seconds = 1.5;
+constexpr u64 fewest_budget = 1500; // runs
+constexpr u64 most_switches = 3;
+constexpr double fewest_seconds = 1;
+constexpr int story_budget = 40; // runs to find a telling schedule for a race by chance
+constexpr double judge_seconds = 1;
+
+/// Failures that a damaged object of the standard library brings about somewhere else each time.
+bool is_damage(failure kind) {
+    return kind == failure::crash || kind == failure::use_after_free ||
+           kind == failure::double_free || kind == failure::uncaught_exception;
+}
+
+} // namespace
+
+detective::detective(session& runs,
+                     const program_file& program,
+                     const std::vector<std::string>& arguments,
+                     const check_options& options)
+    : session_(runs), program_(program), arguments_(arguments), options_(options),
+      names_(runs.shared()), out_(options.out) {}
+
+double detective::elapsed() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+/// Who writes what when nothing is perturbed: asked once, when there is something to tell.
+void detective::learn_background() {
+    if (!known_.writers.empty()) return;
+    session_.replay({}, {}, true);
+    known_ = background_of(session_.shared(), names_);
+}
+
+bool detective::reproduces(const finding& f, std::vector<choice>& choices, bool record) {
+    session_.replay(choices, {}, record);
+    const channel& c = session_.shared();
+    if (!shows(c, f.kind, f.signature)) return false;
+    choices.assign(c.choices_out, c.choices_out + std::min(c.result.choices, max_choices));
+    return true;
+}
+
+void detective::shorten(finding& f) {
+    const double until = elapsed() + minimise_seconds;
+    const trial fails = [&](std::vector<choice>& candidate) {
+        return elapsed() < until && reproduces(f, candidate, false);
+    };
+    f.choices = minimise(std::move(f.choices), fails, minimise_budget);
+}
+
+/// Looks for a schedule with fewer forced switches, by trying all that have fewer.
+void detective::try_fewer(finding& f, const std::function<bool()>& fails) {
+    const channel& c = session_.shared();
+    reproduces(f, f.choices, true);
+    u64 forced = 0;
+    for (u32 i = 0; i < c.result.decisions; ++i)
+        for (const auto& chosen : f.choices)
+            forced += chosen.step == c.decisions[i].step && c.decisions[i].preempts != 0;
+    if (forced == 0) return;
+    const double until = elapsed() + fewest_seconds;
+    const recorded_trial run = [&](const std::vector<choice>& choices) {
+        session_.replay(choices, {}, true);
+        attempt a;
+        a.fails = fails();
+        a.complete = c.result.decisions < max_decisions && c.result.kind <= failure::livelock;
+        a.decisions.assign(c.decisions, c.decisions + c.result.decisions);
+        return a;
+    };
+    const fewest_result r = find_fewest(
+        run, [&] { return elapsed() < until; }, std::min(forced - 1, most_switches), fewest_budget);
+    if (r.found) f.choices = r.choices;
+    if (r.exhausted == (r.found ? r.switches : forced)) f.fewer_tried = r.runs;
+}
+
+bool detective::loses_update(const finding& f) {
+    const u64 there = racy_address(session_.shared(), f.signature);
+    return there != 0 && shows_lost_update(session_.shared(), there);
+}
+
+/// A race is often seen in a run where it does no harm. Looks for one in which an update gets lost
+/// by it, since that is what people understand.
+void detective::find_telling_schedule(finding& f) {
+    reproduces(f, f.choices, true);
+    const u64 address = racy_address(session_.shared(), f.signature);
+    if (address == 0 || shows_lost_update(session_.shared(), address)) return;
+    const run_config before = config();
+    // These runs find what the search shall find again.
+    std::vector<u64> known(session_.shared().known, session_.shared().known + max_known);
+    finding better = f;
+    const double until = elapsed() + minimise_seconds;
+    const channel& c = session_.shared();
+    const trial still_lost = [&](std::vector<choice>& candidate) {
+        return elapsed() < until && reproduces(better, candidate, true) && loses_update(f);
+    };
+    for (int i = 0; i < story_budget && elapsed() < until; ++i) {
+        config().strategy = i % 2 == 0 ? strategy_kind::random_walk : strategy_kind::hold;
+        config().record = 1;
+        session_.run(1'000'000 + static_cast<u64>(i), 1);
+        const bool lost = shows_lost_update(c, address); // this run does not tell the race again
+        better.choices.assign(c.choices_out,
+                              c.choices_out + std::min(c.result.choices, max_choices));
+        config() = before;
+        if (!lost || !still_lost(better.choices)) continue;
+        f.choices = minimise(better.choices, still_lost, minimise_budget / 2);
+        try_fewer(f, [&] { return shows(c, f.kind, f.signature) && loses_update(f); });
+        break;
+    }
+    config() = before;
+    std::copy(known.begin(), known.end(), session_.shared().known);
+}
+
+finding detective::begin_finding(const raw_failure& raw) {
+    finding f;
+    f.program = program_.path;
+    f.arguments = arguments_;
+    f.build_id = program_.build_id;
+    f.digest = program_.digest;
+    f.seed = options_.seed;
+    f.schedule = raw.schedule;
+    f.strategy = name_of(strategy_of(options_.strategy, options_.seed, raw.schedule));
+    f.kind = raw.kind;
+    f.signature = raw.signature;
+    f.step_limit = config().step_limit;
+    f.expected_exit = config().expected_exit;
+    f.wall_base_ns = config().wall_base_ns;
+    f.steady_base_ns = config().steady_base_ns;
+    const channel& c = session_.shared();
+    f.choices.assign(c.choices_out, c.choices_out + std::min<u64>(raw.choices, max_choices));
+    return f;
+}
+
+/// Writes it to the folder asked for, or, where that cannot be written, to a new temporary one.
+void detective::keep(finding& f) {
+    try {
+        save(f, out_);
+        return;
+    } catch (const std::exception& e) {
+        std::string folder =
+            (std::filesystem::temp_directory_path() / "heddle-out.XXXXXX").string();
+        if (out_ != options_.out || mkdtemp(folder.data()) == nullptr) throw;
+        fmt::print(stderr,
+                   "heddle: findings cannot be kept in '{}' ({}); they go to '{}'\n",
+                   out_,
+                   e.what(),
+                   folder);
+        out_ = folder;
+    }
+    f.path.clear();
+    save(f, out_);
+}
+
+void detective::find_cause(finding& f) {
+    const run_result& r = result();
+    for (u32 i = 0; i < r.races && i < max_races && f.cause.empty(); ++i)
+        if (const auto at = told_.find(race_identity(i)); at != told_.end()) f.cause = at->second;
+}
+
+std::optional<finding> detective::investigate(const raw_failure& raw) {
+    finding f = begin_finding(raw);
+    const channel& c = session_.shared();
+    const u64 schedule = config().schedule;
+    std::vector<choice> whole = f.choices;
+    learn_background();
+    const bool again = reproduces(f, whole, true);
+    if (again) tell(f, c, names_, known_);
+    else ++unrepeatable_;
+    const std::string own = again ? identity(f) : "";
+    config().schedule = schedule;
+    if (!again || told_.count(own) != 0) return std::nullopt;
+    shorten(f);
+    if (f.kind == failure::data_race) find_telling_schedule(f);
+    else try_fewer(f, [&] { return shows(c, f.kind, f.signature); });
+    reproduces(f, f.choices, true);
+    f.checkpoints.assign(c.checkpoints_out,
+                         c.checkpoints_out + std::min(c.result.checkpoints, max_checkpoints));
+    tell(f, c, names_, known_);
+    if (f.kind != failure::data_race) find_cause(f);
+    const std::string trace = to_trace(c, names_);
+    if (f.kind == failure::data_race) {
+        if (judge_ == nullptr) judge_ = std::make_unique<judge>(program_, arguments_);
+        f.effect = judge_->effect_of(f, judge_seconds);
+    }
+    conclude(f);
+    keep(f);
+    std::ofstream(f.path + "/trace.json") << trace;
+    told_[own] = f.path;
+    config().schedule = schedule;
+    return f;
+}
+
+/// The same text for the same race: its two lines and the variable's name, as far as it has one.
+std::string detective::race_identity(u32 race) {
+    const auto& r = result().race[race];
+    const named what = names_.variable_at(r.second.address, r.what);
+    const std::string one = where(names_.place_of(first_place(session_.shared(), race)));
+    const std::string two = where(names_.place_of(r.second.where));
+    // Inside a container one line touches many nameless things.
+    const std::string name =
+        what.library || what.nameless ? "" : what.name.substr(0, what.name.find_first_of(".["));
+    return fmt::format("data-race {} {} {}", std::min(one, two), std::max(one, two), name);
+}
+
+/// The same text for the same bug, however it came about. Call after tell().
+std::string detective::identity(const finding& f) {
+    const run_result& r = result();
+    std::set<std::string> places;
+    const auto add = [&](const frames& w) { places.insert(where(names_.place_of(w))); };
+    std::string text = kind_name(f.kind);
+    // What a damaged object of the library leads to is one bug of each kind.
+    std::string own, damaged;
+    for (u32 i = 0; i < r.races && i < max_races; ++i) {
+        const auto& race = r.race[i];
+        const named what = names_.variable_at(race.second.address, race.what);
+        const bool told = told_.count(race_identity(i)) != 0;
+        if (damaged.empty() && what.library && told) damaged = race_identity(i);
+        if (f.kind != failure::data_race || race.signature != f.signature) continue;
+        own = race_identity(i);
+        if (!what.nameless) return own;
+    }
+    if (!damaged.empty() && (is_damage(f.kind) || f.kind == failure::data_race))
+        return f.kind == failure::data_race ? damaged : text + " after " + damaged;
+    if (f.kind == failure::data_race) return own;
+    if (f.kind == failure::deadlock || f.kind == failure::lost_wakeup) {
+        for (u32 i = 0; i < r.blocked && i < max_blocked; ++i) {
+            const auto& b = r.block[i];
+            const bool tells = b.what != wait_for::join &&
+                               (f.kind == failure::deadlock || b.what == wait_for::condition ||
+                                b.what == wait_for::futex);
+            if (tells) add(b.where);
+        }
+    } else if (f.kind == failure::use_after_free || f.kind == failure::double_free) {
+        add(r.other.where);
+        text = "use-after-free"; // the same pointer too many
+    } else if (f.kind == failure::crash) {
+        add(r.at.where);
+    } else {
+        text += f.message;
+    }
+    for (const auto& p : places) text += " " + p;
+    return text;
+}
+
+} // namespace heddle::check

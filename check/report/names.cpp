@@ -1,0 +1,234 @@
+// What a variable is called: globals, statics, locals, members, heap blocks.
+#include "symbols_inside.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace heddle::check {
+
+void symbols::implementation::add_variable(Dwarf_Die* die, u64 bias, const std::string& owner) {
+    Dwarf_Attribute a;
+    if (dwarf_attr_integrate(die, DW_AT_location, &a) == nullptr) return;
+    Dwarf_Op* ops = nullptr;
+    std::size_t count = 0;
+    if (dwarf_getlocation(&a, &ops, &count) != 0 || count != 1 || ops[0].atom != DW_OP_addr) return;
+    variable v;
+    const char* name = nullptr;
+    Dwarf_Attribute n;
+    name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &n));
+    if (name == nullptr) return;
+    v.name = owner.empty() ? name : fmt::format("{} (of {})", name, owner);
+    v.has_type = type_of(die, &v.type);
+    v.size = v.has_type ? size_of(&v.type) : 1;
+    globals[ops[0].number + bias] = v;
+}
+
+void symbols::implementation::walk(Dwarf_Die* parent,
+                                   u64 bias,
+                                   const std::string& owner,
+                                   int depth) {
+    Dwarf_Die child;
+    if (depth > 12 || dwarf_child(parent, &child) != 0) return;
+    do {
+        const int tag = dwarf_tag(&child);
+        if (tag == DW_TAG_variable) add_variable(&child, bias, owner);
+        const char* type_name = dwarf_diename(&child);
+        const bool is_type =
+            tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_base_type;
+        if (is_type && type_name != nullptr && size_of(&child) != 0)
+            types.try_emplace(type_name, child);
+        if (tag == DW_TAG_namespace || tag == DW_TAG_lexical_block)
+            walk(&child, bias, owner, depth + 1);
+        if (tag == DW_TAG_subprogram) {
+            const char* name = dwarf_diename(&child);
+            walk(&child, bias, name == nullptr ? "a function" : name, depth + 1);
+        }
+    } while (dwarf_siblingof(&child, &child) == 0);
+}
+
+void symbols::implementation::list_globals(Dwfl_Module* module) {
+    Dwarf_Die* unit_die = nullptr;
+    Dwarf_Addr bias = 0;
+    while ((unit_die = dwfl_module_nextcu(module, unit_die, &bias)) != nullptr) {
+        debug_info = true;
+        add_ranges(unit_die, bias);
+        walk(unit_die, bias, "", 0);
+    }
+}
+
+namespace {
+
+void fill(named& into, const std::string& name, const Dwarf_Die& type, u64 offset) {
+    const part p = part_at(type, offset);
+    into = {name + p.name, p.kind, p.library, false};
+}
+
+/// Looks through a function's scopes for the variable whose place in the frame covers `address`.
+bool find_local(Dwarf_Die* scope, u64 address, u64 cfa, bool by_cfa, named& into) {
+    Dwarf_Die child;
+    if (dwarf_child(scope, &child) != 0) return false;
+    do {
+        const int tag = dwarf_tag(&child);
+        if (tag == DW_TAG_lexical_block && find_local(&child, address, cfa, by_cfa, into))
+            return true;
+        if (tag != DW_TAG_variable && tag != DW_TAG_formal_parameter) continue;
+        Dwarf_Attribute a;
+        if (dwarf_attr_integrate(&child, DW_AT_location, &a) == nullptr) continue;
+        Dwarf_Op* ops = nullptr;
+        std::size_t count = 0;
+        if (dwarf_getlocation(&a, &ops, &count) != 0 || count != 1 || ops[0].atom != DW_OP_fbreg)
+            continue;
+        const u64 base = by_cfa ? cfa : cfa - 16; // the frame pointer stands 16 below
+        const u64 at = base + ops[0].number;
+        Dwarf_Die type;
+        if (!type_of(&child, &type)) continue;
+        if (address < at || address >= at + std::max<u64>(size_of(&type), 1)) continue;
+        const char* name = dwarf_diename(&child);
+        if (name == nullptr) continue;
+        fill(into, name, type, address - at);
+        return true;
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return false;
+}
+
+/// What stands in the angle brackets that open at `open`.
+std::string bracketed(const std::string& text, std::size_t open) {
+    int depth = 0;
+    for (std::size_t i = open; i < text.size(); ++i) {
+        if (text[i] == '<') ++depth;
+        if (text[i] == '>' && --depth == 0) return text.substr(open + 1, i - open - 1);
+    }
+    return "";
+}
+
+/// "Config" of "ns::Config".
+std::string unqualified(const std::string& name) {
+    const auto end = std::min(name.find('<'), name.size());
+    const auto colon = name.rfind("::", end);
+    return colon == std::string::npos ? name : name.substr(colon + 2);
+}
+
+/// The word behind `before`, as in "new Config(".
+std::string word_after(const std::string& line, const char* before) {
+    auto at = line.find(before);
+    if (at == std::string::npos) return "";
+    at += std::strlen(before);
+    auto end = at;
+    const auto part_of_name = [](char ch) {
+        return std::isalnum(static_cast<unsigned char>(ch)) != 0 || ch == '_' || ch == ':';
+    };
+    while (end < line.size() && part_of_name(line[end])) ++end;
+    return line.substr(at, end - at);
+}
+
+} // namespace
+
+bool symbols::implementation::local_at(u64 address, const object& o, named& into) const {
+    if (o.frame_cfa == 0 || o.frame_pc == 0) return false;
+    const unit* found = unit_at(o.frame_pc - 1);
+    if (found == nullptr) return false;
+    Dwarf_Die unit_die = found->die;
+    Dwarf_Die* scopes = nullptr;
+    Dwarf_Die* innermost = nullptr;
+    int count = dwarf_getscopes(&unit_die, o.frame_pc - 1 - found->bias, &innermost);
+    if (count > 0) count = dwarf_getscopes_die(&innermost[0], &scopes);
+    std::free(innermost);
+    bool result = false;
+    for (int i = 0; i < count; ++i) {
+        if (dwarf_tag(&scopes[i]) != DW_TAG_subprogram) continue;
+        Dwarf_Attribute a;
+        Dwarf_Op* ops = nullptr;
+        std::size_t length = 0;
+        bool by_cfa = true;
+        if (dwarf_attr_integrate(&scopes[i], DW_AT_frame_base, &a) != nullptr &&
+            dwarf_getlocation(&a, &ops, &length) == 0 && length == 1)
+            by_cfa = ops[0].atom == DW_OP_call_frame_cfa;
+        result = find_local(&scopes[i], address, o.frame_cfa, by_cfa, into);
+        break;
+    }
+    std::free(scopes);
+    return result;
+}
+
+bool symbols::implementation::global_at(u64 address, named& into) const {
+    auto next = globals.upper_bound(address);
+    if (next == globals.begin()) return false;
+    const auto& [base, v] = *--next;
+    if (address >= base + std::max<u64>(v.size, 1)) return false;
+    if (v.has_type) fill(into, v.name, v.type, address - base);
+    else into = {v.name, value_kind::unknown, false, false};
+    return true;
+}
+
+/// What the block was made for: the element of a container's allocator, or what follows `new` in
+/// the source line. Empty when neither tells.
+std::string symbols::implementation::allocated_type(const symbols& names, const object& o) const {
+    for (u32 i = 0; i < o.site.count && i < max_frames; ++i)
+        for (const auto& call : names.calls_at(o.site.pc[i])) {
+            if (call.function != "allocate" || call.symbol.empty()) continue;
+            const std::string whole = demangle(call.symbol.c_str());
+            const auto at = whole.find("allocator<");
+            if (at != std::string::npos) return bracketed(whole, whole.find('<', at));
+        }
+    return word_after(source_line(names.place_of(o.site)), "new ");
+}
+
+bool symbols::implementation::heap_at(const symbols& names,
+                                      u64 address,
+                                      const object& o,
+                                      named& into) const {
+    const source_place p = names.place_of(o.site);
+    const std::string from = p.file.empty() ? "heap" : "heap, " + where(p);
+    std::string type = allocated_type(names, o);
+    u64 offset = address - o.base;
+    constexpr u64 shared_ptr_counts = 16;
+    if (type.rfind("std::_Sp_counted", 0) == 0) { // make_shared: counts and object in one block
+        if (offset < shared_ptr_counts) {
+            into = {
+                fmt::format("counts of a shared_ptr ({})", from), value_kind::unknown, true, true};
+            return true;
+        }
+        offset -= shared_ptr_counts;
+        type = bracketed(type, type.find('<'));
+        type = type.substr(0, type.find(','));
+    }
+    const auto known = types.find(unqualified(type));
+    const u64 size = known == types.end() ? 0 : size_of(const_cast<Dwarf_Die*>(&known->second));
+    if (size == 0 || type.find("::_") != std::string::npos) {
+        into = {fmt::format("block of {} ({})", count(o.size, "byte"), from)};
+        if (offset != 0) into.name += fmt::format(", +{}", offset);
+        return true;
+    }
+    const std::string element = o.size >= 2 * size || offset >= size
+                                    ? fmt::format("{}[{}]", unqualified(type), offset / size)
+                                    : unqualified(type);
+    fill(into, element, known->second, offset % size);
+    into.name += fmt::format(" ({})", from);
+    into.nameless = true;
+    return true;
+}
+
+named symbols::variable_at(u64 address, const object& o) const {
+    named result;
+    if (o.kind == object::stack && i_->local_at(address, o, result)) return result;
+    if (o.kind == object::heap && i_->heap_at(*this, address, o, result)) return result;
+    if (i_->global_at(address, result)) return result;
+    if (Dwfl_Module* module = i_->module_at(address)) {
+        GElf_Sym symbol;
+        GElf_Off offset = 0;
+        const char* name =
+            dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
+        if (name != nullptr) {
+            result.name =
+                offset == 0 ? demangle(name) : fmt::format("{}+{}", demangle(name), offset);
+            return result;
+        }
+    }
+    result.name = o.kind == object::stack ? fmt::format("a local of {}", who(o.thread))
+                                          : fmt::format("{:#x}", address);
+    return result;
+}
+
+} // namespace heddle::check

@@ -1,0 +1,70 @@
+#pragma once
+// The inside of symbols; known to symbols.cpp and names.cpp only.
+
+#include "symbols.hpp"
+#include "text.hpp"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+
+#include <map>
+
+namespace heddle::check {
+
+struct variable {
+    u64 size = 0;
+    std::string name;
+    Dwarf_Die type{};
+    bool has_type = false;
+};
+
+std::string demangle(const char* name);
+
+struct symbols::implementation {
+    Dwfl* dwfl = nullptr;
+    std::vector<module_info> modules;
+    std::map<u64, variable> globals; // by address
+
+    /// The code of one compilation unit. Own table: clang writes none (.debug_aranges).
+    struct unit {
+        u64 begin, end, bias;
+        Dwarf_Die die;
+    };
+    std::vector<unit> units;
+    std::map<std::string, Dwarf_Die> types; // the program's structures, by unqualified name
+
+    const unit* unit_at(u64 address) const {
+        for (const unit& u : units)
+            if (address >= u.begin && address < u.end) return &u;
+        return nullptr;
+    }
+
+    void add_ranges(Dwarf_Die* die, u64 bias) {
+        Dwarf_Addr base = 0, begin = 0, end = 0;
+        std::ptrdiff_t at = 0;
+        while ((at = dwarf_ranges(die, at, &base, &begin, &end)) > 0)
+            units.push_back({begin + bias, end + bias, bias, *die});
+    }
+
+    bool debug_info = false;
+    std::map<u64, std::vector<source_place>> calls; // what calls_at() found before
+
+    Dwfl_Module* module_at(u64 address) const { return dwfl_addrmodule(dwfl, address); }
+
+    bool in_system(u64 pc) const { // the C and C++ libraries, and heddle's own runtime
+        for (const auto& m : modules)
+            if (pc >= m.begin && pc < m.end) return m.instrumented == 2;
+        return false;
+    }
+
+    void add_variable(Dwarf_Die* die, u64 bias, const std::string& owner);
+    void walk(Dwarf_Die* parent, u64 bias, const std::string& owner, int depth);
+    void list_globals(Dwfl_Module* module);
+    bool local_at(u64 address, const object& o, named& into) const;
+    bool global_at(u64 address, named& into) const;
+    bool heap_at(const symbols& names, u64 address, const object& o, named& into) const;
+    std::string allocated_type(const symbols& names, const object& o) const;
+};
+
+} // namespace heddle::check
