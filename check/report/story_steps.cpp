@@ -242,17 +242,22 @@ source_place start_of_statement(const source_place& p) {
 
 /// "alice, from bank.cpp:28", after the variable that holds the thread where there is one.
 std::string teller::thread_name(u32 thread) const {
+    std::map<std::string, int> made; // threads, by the place that makes them
+    source_place from;
     for (const event* e : events) {
-        if (e->kind != op::create || e->aux != thread) continue;
-        const source_place from = start_of_statement(place(e->where));
-        if (from.file.empty()) return "";
-        const std::string line = source_line(from);
-        std::string name;
-        for (const char* word : {"thread ", "auto "})
-            if (name.empty()) name = declared_after(line, word);
-        return fmt::format("{}from {}", name.empty() ? "" : name + ", ", where(from));
+        if (e->kind != op::create) continue;
+        const source_place p = place(e->where);
+        ++made[where(p)];
+        if (e->aux == thread) from = p;
     }
-    return "";
+    if (from.file.empty()) return "";
+    const bool alone = made[where(from)] == 1; // else the name would be that of several
+    from = start_of_statement(from);
+    const std::string line = source_line(from);
+    std::string name;
+    for (const char* word : {"thread ", "auto "})
+        if (alone && name.empty()) name = declared_after(line, word);
+    return fmt::format("{}from {}", name.empty() ? "" : name + ", ", where(from));
 }
 
 /// Makes the finding's story of what was put together.
