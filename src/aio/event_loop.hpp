@@ -3,6 +3,7 @@
 
 #include <heddle/detail/job.hpp>
 #include <heddle/detail/parking.hpp>
+#include <heddle/detail/reactor.hpp>
 
 #include <atomic>
 #include <coroutine>
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace heddle::detail {
@@ -50,8 +52,17 @@ public:
     bool post(mail& m) noexcept;
     /// All that has come, in order.
     mail* take() noexcept;
-    /// Sleeps until there is mail, until `interrupt`, or until the deadline.
-    void wait(deadline limit) noexcept;
+    mailbox() noexcept = default;
+    ~mailbox();
+    mailbox(const mailbox&) = delete;
+    mailbox& operator=(const mailbox&) = delete;
+
+    /// Sleeps until there is mail, until `interrupt`, or until the deadline; in `where`, if that is
+    /// not null, also until something comes there.
+    void wait(deadline limit, reactor* where) noexcept;
+    /// A descriptor that becomes readable to wake who sleeps in a reactor. Throws
+    /// std::system_error.
+    int wake_descriptor();
     void interrupt() noexcept;
     /// Tells whether `interrupt` was called since the last look.
     bool take_interrupt() noexcept {
@@ -66,7 +77,7 @@ public:
     }
 
 private:
-    static constexpr std::uint32_t awake = 0, asleep = 1;
+    static constexpr std::uint32_t awake = 0, asleep = 1, in_reactor = 2;
 
     mail* take_locked() noexcept;
     void wake() noexcept;
@@ -77,21 +88,26 @@ private:
     bool closed_ = false;
     /// Protocol: written under the mutex; read without it as a hint.
     std::atomic<bool> any_{false};
-    /// Protocol: the loop says `asleep` under the mutex when it has found no mail, and only then
-    /// sleeps on the word. Whoever writes mail, under the mutex, or interrupts, without it, says
-    /// `awake` first and then wakes: the futex sleeps on no other word than `asleep`.
+    /// Protocol: the loop says `asleep` (or `in_reactor`) under the mutex when it has found no
+    /// mail, and only then sleeps, on the word (or on the descriptor). Whoever writes mail, under
+    /// the mutex, or interrupts, without it, says `awake` first and then wakes: the futex sleeps on
+    /// no other word than `asleep`, and the descriptor stays readable until it is read.
     std::atomic<std::uint32_t> word_{awake};
     /// Protocol: set before `awake` is said, and looked at after `asleep` was: with both in the one
     /// order of all seq_cst operations, the loop does not go to sleep over an interrupt.
     std::atomic<bool> interrupted_{false};
+    int wake_ = -1; ///< written before `in_reactor` is ever said; read by who found that
 };
+
+/// The code that resumes a coroutine; by it a coroutine is known when it has gone.
+const void* code_of(std::coroutine_handle<> h) noexcept;
 
 /// Runs jobs in the order in which they became ready.
 ///
 /// Thread safety: its own thread only. Lifetime: outlives its jobs: `run` cancels and awaits them.
 class event_loop {
 public:
-    event_loop();
+    explicit event_loop(duration watchdog);
     ~event_loop();
     event_loop(const event_loop&) = delete;
     event_loop& operator=(const event_loop&) = delete;
@@ -104,6 +120,8 @@ public:
     job_list& owned() noexcept { return owned_; }
     void bounce(std::coroutine_handle<> h) noexcept { bounced_ = h; }
     timer_heap& timers() noexcept { return timers_; }
+    reactor* where() const noexcept { return reactor_.get(); }
+    void sleep_in(std::unique_ptr<reactor> r) noexcept { reactor_ = std::move(r); }
     const std::shared_ptr<mailbox>& box() const noexcept { return box_; }
     std::string describe_jobs() const;
 
@@ -112,9 +130,14 @@ private:
     /// Until there is something to do.
     void sleep() noexcept;
     void run_ready() noexcept;
-    void run_one(job& j) noexcept;
+    bool run_one(job& j) noexcept;
+    void run_watched(job& j) noexcept;
+    /// Tells the failure handler that the coroutine with this `code` kept the loop until its job
+    /// was suspended (`then`; null if it ended).
+    void report_kept(duration took, const void* code, const job* then) const noexcept;
     void read_mail(mail* first) noexcept;
     static void describe(const job& j, std::size_t level, std::string& text);
+    static std::string describe_wait(const job& j);
 
     job* ready_ = nullptr;
     job* ready_last_ = nullptr;
@@ -122,6 +145,8 @@ private:
     std::coroutine_handle<> bounced_;
     timer_heap timers_;
     std::shared_ptr<mailbox> box_;
+    std::unique_ptr<reactor> reactor_;
+    const std::int64_t watchdog_; ///< ns that a task may keep the loop; 0: nobody looks
 };
 
 } // namespace heddle::detail

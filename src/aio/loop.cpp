@@ -16,6 +16,17 @@ void throw_no_loop(const char* what) {
                               "directly or through others, runs");
 }
 
+reactor* loop_reactor() noexcept {
+    return this_loop.loop ? this_loop.loop->where() : nullptr;
+}
+
+reactor& make_loop_reactor(std::unique_ptr<reactor> (*make)(int wake)) {
+    (void)this_job("aio::io_context");
+    event_loop& loop = *this_loop.loop;
+    if (!loop.where()) loop.sleep_in(make(loop.box()->wake_descriptor()));
+    return *loop.where();
+}
+
 job_list& loop_jobs() noexcept {
     return this_loop.loop->owned();
 }
@@ -55,6 +66,7 @@ void job::cancel() noexcept {
 void job::end() noexcept {
     next->previous = previous;
     previous->next = next;
+    if (this_loop.current == this) this_loop.current = nullptr;
     done(); // it MAY DIE
 }
 
@@ -75,7 +87,8 @@ bool job::cut() const noexcept {
 
 // --- event_loop --------------------------------------------------------------------------------
 
-event_loop::event_loop() : box_(std::make_shared<mailbox>()) {
+event_loop::event_loop(duration watchdog)
+    : box_(std::make_shared<mailbox>()), watchdog_(watchdog.count()) {
     if (this_loop.loop) {
         throw invalid_state_error("aio::run: an event loop runs in this thread already; await the "
                                   "task, or spawn it");
@@ -85,6 +98,7 @@ event_loop::event_loop() : box_(std::make_shared<mailbox>()) {
 
 event_loop::~event_loop() {
     read_mail(box_->close());
+    reactor_.reset();
     assert(owned_.empty() && timers_.empty() && "all jobs end before their loop");
     this_loop = {};
 }
@@ -118,8 +132,13 @@ void event_loop::turn() noexcept {
 }
 
 void event_loop::sleep() noexcept {
-    if (ready_ || owned_.empty()) return;
-    box_->wait(timers_.empty() ? deadline::never() : deadline{timers_.next_ns()});
+    if (owned_.empty()) return;
+    if (!ready_) {
+        box_->wait(timers_.empty() ? deadline::never() : deadline{timers_.next_ns()},
+                   reactor_.get());
+    } else if (reactor_) {
+        reactor_->run(deadline{0}); // what has come; no sleep
+    }
 }
 
 /// Runs what is ready now; what becomes ready meanwhile has its turn after mail and timers.
@@ -129,11 +148,13 @@ void event_loop::run_ready() noexcept {
     while (job* j = next) {
         next = j->next_ready_;
         if (next) next->prefetch();
-        run_one(*j);
+        if (watchdog_ != 0) run_watched(*j);
+        else run_one(*j);
     }
 }
 
-void event_loop::run_one(job& j) noexcept {
+/// Tells whether the job is still there.
+bool event_loop::run_one(job& j) noexcept {
     this_loop.current = &j;
     j.state_ = job::state::running;
     if (j.cancelled_ && !j.started_) {
@@ -148,7 +169,16 @@ void event_loop::run_one(job& j) noexcept {
             at = std::exchange(bounced_, nullptr);
         } while (at);
     }
-    this_loop.current = nullptr;
+    return std::exchange(this_loop.current, nullptr) != nullptr;
+}
+
+void event_loop::run_watched(job& j) noexcept {
+    const void* const code = code_of(j.at_);
+    const std::int64_t began = now_ns();
+    const bool is_left = run_one(j);
+    const std::int64_t took = now_ns() - began;
+    if (took <= watchdog_) return;
+    report_kept(duration(took), code, is_left && j.state_ == job::state::suspended ? &j : nullptr);
 }
 
 void event_loop::read_mail(mail* first) noexcept {

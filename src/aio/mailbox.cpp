@@ -1,6 +1,11 @@
 #include "event_loop.hpp"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 namespace heddle::detail {
@@ -22,8 +27,21 @@ bool mailbox::post(mail& m) noexcept {
     return true;
 }
 
+mailbox::~mailbox() {
+    if (wake_ >= 0) ::close(wake_);
+}
+
+int mailbox::wake_descriptor() {
+    if (wake_ < 0) wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd of a loop");
+    return wake_;
+}
+
+// Also in a signal handler.
 void mailbox::wake() noexcept {
-    if (word_.exchange(awake) == asleep) futex_wake(&word_, 1);
+    const std::uint32_t found = word_.exchange(awake);
+    if (found == asleep) futex_wake(&word_, 1);
+    if (found == in_reactor) eventfd_write(wake_, 1);
 }
 
 void mailbox::interrupt() noexcept {
@@ -49,14 +67,14 @@ mail* mailbox::close() noexcept {
     return take_locked();
 }
 
-void mailbox::wait(deadline limit) noexcept {
-    if (limit.passed()) return;
+void mailbox::wait(deadline limit, reactor* where) noexcept {
+    if (!where && limit.passed()) return;
     {
         std::lock_guard lock(mutex_);
         if (first_) return;
-        word_ = asleep;
+        word_ = where ? in_reactor : asleep;
     }
-    if (!interrupted_) futex_wait(word_, asleep, limit);
+    if (!interrupted_) where ? where->run(limit) : futex_wait(word_, asleep, limit);
     word_ = awake;
 }
 

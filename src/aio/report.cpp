@@ -5,23 +5,22 @@
 #include <heddle/error.hpp>
 #include <heddle/failure.hpp>
 
+#include <chrono>
 #include <cstring>
+#include <string>
 
 namespace heddle::detail {
 
-namespace {
-
-/// The code that resumes a coroutine; the first word of its frame, by the platform's ABI.
+// The first word of the frame, by the platform's ABI.
 const void* code_of(std::coroutine_handle<> h) noexcept {
     const void* code = nullptr;
     std::memcpy(&code, h.address(), sizeof code);
     return code;
 }
 
-} // namespace
+namespace {
 
-std::string describe_coroutine(std::coroutine_handle<> h) {
-    const void* const code = code_of(h);
+std::string describe_coroutine_code(const void* code) {
     if (!code) return "(ended)";
     // One further, since describe_code() takes return addresses.
     const std::string text = describe_code(static_cast<const char*>(code) + 1);
@@ -38,6 +37,12 @@ std::string describe_coroutine(std::coroutine_handle<> h) {
         }
     }
     return text;
+}
+
+} // namespace
+
+std::string describe_coroutine(std::coroutine_handle<> h) {
+    return describe_coroutine_code(code_of(h));
 }
 
 void report_never_awaited(std::coroutine_handle<> h, const void* made_at) noexcept {
@@ -84,6 +89,31 @@ bool is_cancellation(const std::exception_ptr& failure) noexcept {
     }
 }
 
+void event_loop::report_kept(duration took, const void* code, const job* then) const noexcept {
+    using ms = std::chrono::milliseconds;
+    const auto count = [](duration d) {
+        return std::to_string(std::chrono::duration_cast<ms>(d).count()) + " ms";
+    };
+    try {
+        failure_info slow;
+        slow.task_name = describe_coroutine_code(code);
+        std::string until = "it ended";
+        if (then) until = "it awaited " + describe_wait(*then);
+        slow.exception = std::make_exception_ptr(error(
+            "the task kept its loop for " + count(took) + " until " + until + "; the limit is " +
+            count(duration(watchdog_)) + ": give what blocks or computes to aio::to_thread"));
+        report_failure(slow);
+    } catch (...) {
+        // As above.
+    }
+}
+
+std::string event_loop::describe_wait(const job& j) {
+    std::string text = j.waiting_->what();
+    if (j.at_ != j.root_handle()) text += " in " + describe_coroutine(j.at_);
+    return text;
+}
+
 std::string event_loop::describe_jobs() const {
     std::string text;
     owned_.for_each([&text](const job& j) { describe(j, 0, text); });
@@ -97,8 +127,7 @@ void event_loop::describe(const job& j, std::size_t level, std::string& text) {
     if (&j == this_loop.current) {
         text += " is running";
     } else if (j.state_ == job::state::suspended) {
-        text += std::string(" awaits ") + j.waiting_->what();
-        if (j.at_ != j.root_handle()) text += " in " + describe_coroutine(j.at_);
+        text += " awaits " + describe_wait(j);
         children = j.waiting_->children();
     } else {
         text += j.started_ ? " is about to go on" : " has not begun";

@@ -3,6 +3,8 @@
 #include <heddle/aio/run.hpp>
 #include <heddle/error.hpp>
 
+#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <ostream>
 
@@ -16,9 +18,11 @@ std::atomic<mailbox*> interruptible{nullptr};
 std::atomic<int> handling{0};
 
 void on_sigint(int) {
+    const int error = errno;
     ++handling;
     if (mailbox* const box = interruptible) box->interrupt();
     --handling;
+    errno = error;
 }
 
 /// Lets Ctrl-C interrupt a loop, if nobody else, the program included, has a use for the signal.
@@ -57,8 +61,13 @@ private:
 
 } // namespace
 
-void root_job::run() {
-    event_loop loop;
+void root_job::run(const aio::run_options& options) {
+#ifdef NDEBUG
+    constexpr duration by_default = duration::zero();
+#else
+    constexpr duration by_default = std::chrono::milliseconds(100);
+#endif
+    event_loop loop(options.watchdog.value_or(by_default));
     const sigint_guard guard(*loop.box());
     start(loop.owned());
     loop.run(*this, ended_);

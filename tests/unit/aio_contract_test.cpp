@@ -146,6 +146,68 @@ TEST(AioContract, WorkGoesToAPoolInThreeWays) {
     aio::run(code::main(pool));
 }
 
+TEST(AioContract, FuturesGoWhereATaskDoes) {
+    struct code {
+        static int twice(int x) { return 2 * x; }
+        static aio::task<> main(heddle::thread_pool& pool) {
+            EXPECT_EQ(co_await aio::timeout(1h, pool.submit(twice, 1)), 2);
+            const auto both = co_await aio::gather(pool.submit(twice, 2), pool.submit(twice, 3));
+            EXPECT_EQ(std::get<0>(both) + std::get<1>(both), 10);
+            EXPECT_EQ(co_await aio::spawn(pool.submit(twice, 4)), 8);
+            EXPECT_EQ(co_await aio::shield(pool.submit(twice, 5)), 10);
+            EXPECT_EQ(co_await aio::timeout(1h, aio::to_thread(twice, 6)), 12);
+            std::vector<heddle::future<int>> some;
+            for (int i = 0; i < 3; ++i) some.push_back(pool.submit(twice, i));
+            const auto outcomes = co_await aio::gather_outcomes(some);
+            EXPECT_EQ(outcomes.at(2).value(), 4);
+            const auto nested =
+                co_await aio::timeout(1h, aio::gather(pool.submit(twice, 7), aio::sleep_for(1ms)));
+            EXPECT_EQ(std::get<0>(nested), 14);
+            bool ran = false;
+            co_await aio::with_task_group([&](aio::task_group& g) -> aio::task<> {
+                g.spawn(aio::sleep_for(1ms));
+                g.spawn(pool.submit([&ran] { ran = true; }));
+                co_return;
+            });
+            EXPECT_TRUE(ran);
+        }
+    };
+    heddle::thread_pool pool(1);
+    aio::run(code::main(pool));
+    EXPECT_EQ(aio::run(pool.submit(code::twice, 8)), 16);
+    aio::run(aio::sleep_for(1ms));
+}
+
+TEST(AioContract, ATimedOutGetterTakesNothing) {
+    struct code {
+        static aio::task<> put_all(aio::queue<int>& q, int count) {
+            for (int i = 0; i < count; ++i) {
+                co_await aio::sleep_for(10ms);
+                co_await q.put(i);
+            }
+        }
+        static aio::task<> main() {
+            aio::queue<int> q(1);
+            constexpr int count = 200;
+            const auto putter = aio::spawn(put_all(q, count));
+            std::vector<int> got;
+            int timeouts = 0;
+            while (got.size() < count) {
+                try {
+                    // At every tenth, limit and item come at the same instant.
+                    got.push_back(co_await aio::timeout(1ms, q.get()));
+                } catch (const heddle::timeout_error&) {
+                    ++timeouts;
+                }
+            }
+            for (int i = 0; i < count; ++i) EXPECT_EQ(got.at(static_cast<std::size_t>(i)), i);
+            EXPECT_GT(timeouts, 0);
+            co_await putter;
+        }
+    };
+    run_virtually(code::main());
+}
+
 TEST(AioContract, APutThatFailsLeavesTheItem) {
     struct code {
         using queue = aio::queue<std::unique_ptr<int>>;

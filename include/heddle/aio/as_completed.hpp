@@ -105,8 +105,9 @@ public:
     /// Throws `cancelled_error` when the awaiting coroutine is cancelled; the tasks run on.
     task<std::optional<outcome<T>>> next() {
         auto* const ended = static_cast<detail::streamed<T>*>(co_await stream_->wait());
-        if (!ended) co_return std::nullopt;
-        co_return std::optional<outcome<T>>(ended->take_outcome());
+        std::optional<outcome<T>> next;
+        if (ended) next.emplace(ended->take_outcome());
+        co_return next;
     }
 
 private:
