@@ -2,11 +2,13 @@
 /// around a wait that blocks.
 #pragma once
 
+#include <heddle/detail/parking.hpp>
 #include <heddle/detail/task.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace heddle::detail {
 
@@ -68,7 +70,25 @@ private:
     bool in_graph_ = false;
 };
 
-/// Spins for a moment if that makes sense; true if `t` is done.
+/// Spins for 2 µs at most if that makes sense; true as soon as `arrived()` is. Never yields: where
+/// other threads compete for the core, a yield costs their whole time slice, and sleeping only what
+/// it takes to wake up.
+template <class Arrived>
+bool spin_until(Arrived arrived) noexcept {
+    context& here = this_thread;
+    // A worker that had to be woken needs 30 µs and more: sleeping lets it have this core.
+    if (std::exchange(here.woke_a_worker, false) || !spinning_helps()) return false;
+    if (!here.spinning.worthwhile()) return false;
+    bool paid = false;
+    for (int i = 0; i < 100 && !paid; ++i) {
+        pause();
+        paid = arrived();
+    }
+    here.spinning.note(paid);
+    return paid;
+}
+
+/// The same until `t` is done.
 bool spin_until_done(const task& t) noexcept;
 
 /// Throws forked_error if `t` can never be run because its executor stayed in the parent process.

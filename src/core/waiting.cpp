@@ -39,28 +39,6 @@ blocking_section::~blocking_section() {
     if (in_graph_) leave_wait_graph(here);
 }
 
-namespace {
-
-/// Spins for 2 µs at most; true as soon as `arrived()` is. Never yields: where other threads
-/// compete for the core, a yield costs their whole time slice, and sleeping only what it takes to
-/// wake up.
-template <class Arrived>
-bool spin_until(Arrived arrived) noexcept {
-    context& here = this_thread;
-    // A worker that had to be woken needs 30 µs and more: sleeping lets it have this core.
-    if (std::exchange(here.woke_a_worker, false) || !spinning_helps()) return false;
-    if (!here.spinning.worthwhile()) return false;
-    bool paid = false;
-    for (int i = 0; i < 100 && !paid; ++i) {
-        pause();
-        paid = arrived();
-    }
-    here.spinning.note(paid);
-    return paid;
-}
-
-} // namespace
-
 bool spin_until_done(const task& t) noexcept {
     return t.done() || spin_until([&] { return t.done(); });
 }
