@@ -19,7 +19,7 @@ int main() {
     int letters = 0;
     bool interrupted = false;
     while (letters < 2 || !interrupted) {
-        box.wait(deadline::never());
+        box.wait(deadline::never(), nullptr);
         for (const mail* m = box.take(); m; m = m->next) ++letters;
         interrupted |= box.take_interrupt();
     }
