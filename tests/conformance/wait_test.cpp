@@ -22,7 +22,7 @@ namespace {
 
 template <class Kind>
 class Wait : public heddle::test::executor_test<Kind> {};
-TYPED_TEST_SUITE(Wait, heddle::test::in_process_executors);
+TYPED_TEST_SUITE(Wait, heddle::test::all_executors);
 
 TYPED_TEST(Wait, ForAllGivesAllInOrderAndEachOnce) {
     std::vector<future<int>> futures;
