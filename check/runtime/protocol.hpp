@@ -202,8 +202,8 @@ struct run_result {
     u32 truncated; // choices_out was too short
     u32 checkpoints;
     u32 decisions, unused; // length of the channel's list; it is full when this is max_decisions
-    u64 events; // all of them; the channel keeps the last max_events
-    u32 races;  // distinct and unknown ones in `race`
+    u64 events;            // all of them; the channel keeps the last max_events
+    u32 races;             // distinct and unknown ones in `race`
     u32 blocked;
     u64 signature; // of `kind`: the same for the same bug
     u64 diverged_step;
