@@ -6,9 +6,13 @@ That is the ```text block after one, or what the ```python block before it print
   pairs.py generate PAGE OUT.cpp     writes one program that runs the C++ block number argv[1]
   pairs.py run PAGE PROGRAM          runs each and compares
 """
+import contextlib
+import http.server
+import os
 import re
 import subprocess
 import sys
+import threading
 
 HEAD = """// Made from {page} by tests/docs/pairs.py.
 #include <heddle/heddle.hpp>
@@ -77,6 +81,29 @@ def output_of(command):
     return done.stdout + said
 
 
+class OnePage(http.server.BaseHTTPRequestHandler):
+    """What PAGE in the environment leads to; anything below it is missing."""
+
+    def do_GET(self):  # the name is the library's
+        body = b"one page" if self.path == "/page" else b""
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def one_page():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), OnePage) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        os.environ["PAGE"] = f"http://127.0.0.1:{server.server_port}/page"
+        yield
+        server.shutdown()
+
+
 def run(page, program):
     blocks = pairs(page)
     differing = 0
@@ -94,4 +121,5 @@ def run(page, program):
 
 
 if __name__ == "__main__":
-    {"generate": generate, "run": run}[sys.argv[1]](*sys.argv[2:])
+    with one_page():
+        {"generate": generate, "run": run}[sys.argv[1]](*sys.argv[2:])
