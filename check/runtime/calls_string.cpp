@@ -27,7 +27,7 @@ bool in_this_library(u64 pc) {
 
 void touch(const void* p, std::size_t size, bool write, u64 pc) {
     if (size == 0 || !has_turn() || in_this_library(pc)) return;
-    if (in_system_code(pc)) check_access(address_of(p), size, write, false, pc);
+    if (in_system_module(pc)) check_access(address_of(p), size, write, false, pc);
     else access_memory_range(p, size, write, pc);
 }
 

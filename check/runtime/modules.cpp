@@ -112,7 +112,7 @@ _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* data) {
     auto& u = *static_cast<unwinding*>(data);
     const u64 pc = _Unwind_GetIP(context);
     if (pc == 0) return _URC_END_OF_STACK;
-    if (!u.inside_program && in_system_code(pc)) return _URC_NO_REASON;
+    if (!u.inside_program && in_system_module(pc)) return _URC_NO_REASON;
     u.inside_program = true;
     u.into->pc[u.into->count++] = pc;
     return u.into->count < max_frames ? _URC_NO_REASON : _URC_END_OF_STACK;
@@ -125,7 +125,7 @@ void list_modules() {
     dl_iterate_phdr(add_module, nullptr);
 }
 
-bool in_system_code(u64 pc) {
+bool in_system_module(u64 pc) {
     for (u32 i = 0; i < system_count; ++i)
         if (pc >= system_code[i].begin && pc < system_code[i].end) return true;
     return false;

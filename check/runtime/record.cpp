@@ -39,7 +39,7 @@ u64 place_key(u64 pc) {
 }
 
 frames here(u64 pc) {
-    if (g.recording && in_system_code(pc)) return unwound_here(pc);
+    if (g.recording && in_system_module(pc)) return unwound_here(pc);
     const thread* t = self;
     frames f{};
     f.pc[f.count++] = pc;

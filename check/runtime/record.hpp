@@ -24,7 +24,7 @@ object object_at(u64 address);
 void list_modules();
 
 /// Whether `pc` is in code that the finder does not see through (the C and C++ libraries, itself).
-bool in_system_code(u64 pc);
+bool in_system_module(u64 pc);
 
 /// As here(), by the unwinder, which also sees through uninstrumented callers. Slow.
 frames unwound_here(u64 pc);
