@@ -14,7 +14,7 @@ import sys
 import table
 from measuring import HERE, machine, measure
 
-HELPERS = {"run", "measuring", "table"}
+HELPERS = {"run", "measuring", "table", "process_peers"}
 GROUPS = sorted(
     f[:-3] for f in os.listdir(HERE) if f.endswith(".py") and f[:-3] not in HELPERS
 )
