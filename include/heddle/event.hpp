@@ -1,9 +1,9 @@
 /// `event`: a flag that threads can wait for.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/time.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -58,7 +58,7 @@ private:
     /// counts every change from clear to set. A sleeper is released by the flag or by a count that
     /// is not the one it came with, so a short pulse is not missed. (It would be after exactly
     /// 2^30 pulses during one wake-up.) `set` does not touch the word after its one operation.
-    std::atomic<std::uint32_t> word_{0};
+    detail::atomic<std::uint32_t> word_{0};
 };
 
 } // namespace heddle

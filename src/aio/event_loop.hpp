@@ -1,11 +1,11 @@
 /// The loop itself: one a thread, made by `aio::run`.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/job.hpp>
 #include <heddle/detail/parking.hpp>
 #include <heddle/detail/reactor.hpp>
 
-#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -87,15 +87,15 @@ private:
     mail* last_ = nullptr;
     bool closed_ = false;
     /// Protocol: written under the mutex; read without it as a hint.
-    std::atomic<bool> any_{false};
+    atomic<bool> any_{false};
     /// Protocol: the loop says `asleep` (or `in_reactor`) under the mutex when it has found no
     /// mail, and only then sleeps, on the word (or on the descriptor). Whoever writes mail, under
     /// the mutex, or interrupts, without it, says `awake` first and then wakes: the futex sleeps on
     /// no other word than `asleep`, and the descriptor stays readable until it is read.
-    std::atomic<std::uint32_t> word_{awake};
+    atomic<std::uint32_t> word_{awake};
     /// Protocol: set before `awake` is said, and looked at after `asleep` was: with both in the one
     /// order of all seq_cst operations, the loop does not go to sleep over an interrupt.
-    std::atomic<bool> interrupted_{false};
+    atomic<bool> interrupted_{false};
     int wake_ = -1; ///< written before `in_reactor` is ever said; read by who found that
 };
 

@@ -14,8 +14,8 @@ namespace {
 
 /// Protocol: the mailbox of the loop that Ctrl-C interrupts. The handler, which is installed for
 /// the same time, may run on any thread; `handling` keeps the mailbox alive for it.
-std::atomic<mailbox*> interruptible{nullptr};
-std::atomic<int> handling{0};
+atomic<mailbox*> interruptible{nullptr};
+atomic<int> handling{0};
 
 void on_sigint(int) {
     const int error = errno;

@@ -98,7 +98,7 @@ void require_reachable(const task& t);
 ///
 /// Protocol: incremented in the child by a fork handler, before any other code runs there, so no
 /// data depends on it.
-extern constinit std::atomic<int> forks_survived;
+extern constinit atomic<int> forks_survived;
 /// Installs the fork handlers, once.
 void watch_forks();
 

@@ -36,7 +36,7 @@ manual_time& manual() {
 
 /// Protocol: written by test_clock's constructor and destructor, which run before and after all
 /// waits of a test; read on every look at the clock. Relaxed: the data is behind manual().mutex.
-std::atomic<bool> manual_installed{false};
+atomic<bool> manual_installed{false};
 
 long futex(const void* word, int operation, std::uint32_t value, const timespec* limit) noexcept {
     return syscall(SYS_futex, word, operation, value, limit, nullptr, FUTEX_BITSET_MATCH_ANY);
@@ -73,7 +73,7 @@ std::int64_t now_ns() noexcept {
     return std::chrono::steady_clock::now().time_since_epoch() / duration(1);
 }
 
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline limit) noexcept {
+void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, deadline limit) noexcept {
     futex_wait(static_cast<const void*>(&word), expected, limit);
 }
 
@@ -146,7 +146,7 @@ void wait_list::remove(node& n) noexcept {
 }
 
 void wait_list::notify_one(lock_type& lock) noexcept {
-    const std::atomic<std::uint32_t>* word = nullptr;
+    const atomic<std::uint32_t>* word = nullptr;
     if (node* n = first_) {
         remove(*n);
         word = &n->woken;
@@ -163,7 +163,7 @@ void wait_list::notify_all(lock_type& lock) noexcept {
     constexpr std::size_t batch = 32;
     std::size_t count = 0;
     do {
-        const std::atomic<std::uint32_t>* words[batch];
+        const atomic<std::uint32_t>* words[batch];
         count = 0;
         while (first_ && count < batch) {
             node* n = first_;

@@ -43,7 +43,7 @@ bool spin_until_done(const task& t) noexcept {
     return t.done() || spin_until([&] { return t.done(); });
 }
 
-constinit std::atomic<int> forks_survived{0};
+constinit atomic<int> forks_survived{0};
 
 namespace {
 void hold_for_fork(bool hold) noexcept {
@@ -97,7 +97,7 @@ struct countdown {
         // relaxed: read after `arrived`, which is incremented with release below.
         if (failed) owner.failed.store(true, std::memory_order_relaxed);
         const std::size_t wanted = owner.expected;
-        std::atomic<std::uint32_t>* const word = &owner.arrived;
+        atomic<std::uint32_t>* const word = &owner.arrived;
         // release: pairs with the acquire loads of the waiter. THE COUNTDOWN MAY BE DEAD after it.
         const std::uint32_t before = word->fetch_add(1, std::memory_order_release);
         if (before + 1 == wanted || failed) futex_wake(word, 1);
@@ -110,8 +110,8 @@ struct countdown {
 
     std::size_t expected;
     bool stops_at_failure;
-    std::atomic<bool> failed{false};
-    std::atomic<std::uint32_t> arrived{0};
+    atomic<bool> failed{false};
+    atomic<std::uint32_t> arrived{0};
 };
 
 /// Registers with all tasks, sleeps until the condition holds or time is up, takes hooks back.
@@ -182,7 +182,7 @@ bool wait_for_batch(task& front, task& later, duration at_most, deadline limit) 
     return front.wait(limit);
 }
 
-void nap_until_nonzero(const std::atomic<std::int64_t>& word) noexcept {
+void nap_until_nonzero(const atomic<std::int64_t>& word) noexcept {
     // Real time on purpose: what is waited for is work, not a clock.
     const timespec nap{0, 20'000};
     // relaxed: a hint, both for us and for the caller.
@@ -321,7 +321,7 @@ completion_queue::~completion_queue() {
 
 void completion_queue::arrived(hook& self, task&) noexcept {
     entry& e = static_cast<entry&>(self);
-    std::atomic<entry*>& stack = e.queue->arrived_;
+    atomic<entry*>& stack = e.queue->arrived_;
     entry* top = stack.load(std::memory_order_relaxed); // checked by the exchange
     do {
         e.next_done = top == asleep() ? nullptr : top;

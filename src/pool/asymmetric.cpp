@@ -16,7 +16,7 @@ constinit bool asymmetric_barriers = false;
 
 void choose_barriers() noexcept {
     static const bool chosen = [] {
-        asymmetric_barriers = !HEDDLE_SYMMETRIC_BARRIERS &&
+        asymmetric_barriers = !HEDDLE_INSTRUMENTED && !detector::listens() &&
                               membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
         return true;
     }();

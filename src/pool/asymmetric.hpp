@@ -7,23 +7,12 @@
 /// cannot see it, both sides use sequentially consistent accesses instead.
 #pragma once
 
-#include <atomic>
-
-#if defined(__SANITIZE_THREAD__)
-#define HEDDLE_SYMMETRIC_BARRIERS 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HEDDLE_SYMMETRIC_BARRIERS 1
-#endif
-#endif
-#ifndef HEDDLE_SYMMETRIC_BARRIERS
-#define HEDDLE_SYMMETRIC_BARRIERS 0
-#endif
+#include <heddle/detail/atomic.hpp>
 
 namespace heddle::detail {
 
-/// True if the kernel offers membarrier and this process has registered for it. Written once, by
-/// choose_barriers(), before the first worker starts.
+/// True if the kernel offers membarrier, this process has registered for it, and no race detector
+/// listens. Written once, by choose_barriers(), before the first worker starts.
 extern constinit bool asymmetric_barriers;
 
 /// Registers for membarrier; called before a pool starts its first worker.
@@ -32,24 +21,34 @@ void choose_barriers() noexcept;
 /// The rare side's barrier; 0.3 µs alone, 2.6 µs with another running thread.
 void heavy_barrier() noexcept;
 
-/// The frequent side's store, load, and what goes between them.
-template <class T>
-void store_light(std::atomic<T>& word, T value) noexcept {
-    if (HEDDLE_SYMMETRIC_BARRIERS || !asymmetric_barriers) [[unlikely]] {
-        word.store(value, std::memory_order_seq_cst);
-    } else {
-        // release: publishes what comes before; the store-load order is the heavy side's.
-        word.store(value, std::memory_order_release);
-    }
+/// The frequent side, where the barriers are known to be asymmetric (`Light`) or not to be: its
+/// store, its load, and what goes between them. A light access need not be told to a race detector,
+/// since with one the barriers are symmetric.
+template <bool Light, class T>
+void store_light(atomic<T>& word, T value) noexcept {
+    // release: publishes what comes before; the store-load order is the heavy side's.
+    if constexpr (Light) word.untold().store(value, std::memory_order_release);
+    else word.store(value, std::memory_order_seq_cst);
 }
 inline void light_barrier() noexcept {
     std::atomic_signal_fence(std::memory_order_seq_cst);
 }
-template <class T>
-T load_light(const std::atomic<T>& word) noexcept {
-    if (HEDDLE_SYMMETRIC_BARRIERS) return word.load(std::memory_order_seq_cst);
+template <bool Light, class T>
+T load_light(const atomic<T>& word) noexcept {
     // acquire: pairs with the release in store_light().
-    return word.load(asymmetric_barriers ? std::memory_order_acquire : std::memory_order_seq_cst);
+    if constexpr (Light) return word.untold().load(std::memory_order_acquire);
+    else return word.load(std::memory_order_seq_cst);
+}
+/// The same where it is not known.
+template <class T>
+void store_light(atomic<T>& word, T value) noexcept {
+    if (asymmetric_barriers) [[likely]]
+        store_light<true>(word, value);
+    else store_light<false>(word, value);
+}
+template <class T>
+T load_light(const atomic<T>& word) noexcept {
+    return asymmetric_barriers ? load_light<true>(word) : load_light<false>(word);
 }
 
 } // namespace heddle::detail

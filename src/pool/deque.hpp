@@ -5,9 +5,9 @@
 
 #include "asymmetric.hpp"
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/task.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -22,7 +22,7 @@ class deque {
             : mask(size - 1), slots(new slot[static_cast<std::size_t>(size)]) {}
         /// Protocol: a slot is written by the owner before `bottom_` passes it, read by a thief
         /// before it takes it by moving `top_`; a thief that loses throws away what it read.
-        using slot = std::atomic<task*>;
+        using slot = atomic<task*>;
         slot& at(std::int64_t i) const noexcept {
             return slots[static_cast<std::size_t>(i & mask)];
         }
@@ -53,24 +53,7 @@ public:
     }
 
     /// Takes the newest task, or null.
-    task* pop() noexcept {
-        const std::int64_t b = bottom_.load(std::memory_order_relaxed) - 1; // the owner's own
-        ring* const r = ring_.load(std::memory_order_relaxed);              // as above
-        store_light(bottom_, b);
-        light_barrier();
-        std::int64_t t = load_light(top_);
-        if (t > b) {
-            bottom_.store(b + 1, std::memory_order_relaxed); // it was empty: nothing changed
-            return nullptr;
-        }
-        task* taken = r->at(b).load(std::memory_order_relaxed); // written by this thread
-        if (t == b) {
-            // seq_cst: the last one; whoever moves top_ first has it.
-            if (!top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst)) taken = nullptr;
-            bottom_.store(b + 1, std::memory_order_relaxed); // empty either way
-        }
-        return taken;
-    }
+    task* pop() noexcept { return asymmetric_barriers ? pop_as<true>() : pop_in_order(); }
 
     /// Takes the newest task if it is `t`; true if it did.
     bool pop_if(const task* t) noexcept {
@@ -105,6 +88,33 @@ public:
     }
 
 private:
+    /// Apart, so that the usual way has no calls in it and keeps nothing on the stack.
+    [[gnu::noinline]] task* pop_in_order() noexcept { return pop_as<false>(); }
+
+    template <bool Light>
+    task* pop_as() noexcept {
+        const std::int64_t b = bottom_.load(std::memory_order_relaxed) - 1; // the owner's own
+        ring* const r = ring_.load(std::memory_order_relaxed);              // as above
+        store_light<Light>(bottom_, b);
+        light_barrier();
+        std::int64_t t = load_light<Light>(top_);
+        if (t > b) {
+            bottom_.store(b + 1, std::memory_order_relaxed); // it was empty: nothing changed
+            return nullptr;
+        }
+        task* taken = r->at(b).load(std::memory_order_relaxed); // written by this thread
+        if (t == b) {
+            // seq_cst: the last one; whoever moves top_ first has it.
+            const bool won = [&] {
+                if constexpr (Light) return top_.untold().compare_exchange_strong(t, t + 1);
+                else return top_.compare_exchange_strong(t, t + 1);
+            }();
+            if (!won) taken = nullptr;
+            bottom_.store(b + 1, std::memory_order_relaxed); // empty either way
+        }
+        return taken;
+    }
+
     ring* grow(ring* old, std::int64_t top, std::int64_t bottom) {
         auto bigger = std::make_unique<ring>(2 * (old->mask + 1));
         rings_.reserve(rings_.size() + 1);
@@ -120,12 +130,12 @@ private:
     }
 
     /// Protocol [Deque]: the index of the oldest task; moved only by compare-exchange.
-    alignas(64) std::atomic<std::int64_t> top_{0};
+    alignas(64) atomic<std::int64_t> top_{0};
     /// Protocol [Deque]: one past the newest task; written by the owner only.
-    alignas(64) std::atomic<std::int64_t> bottom_{0};
+    alignas(64) atomic<std::int64_t> bottom_{0};
     std::int64_t known_top_ = 0; ///< the owner's last look at top_, so that push need not look
     /// Protocol [Deque]: the ring in use; written by the owner only, in grow().
-    std::atomic<ring*> ring_{nullptr};
+    atomic<ring*> ring_{nullptr};
     std::vector<std::unique_ptr<ring>> rings_; ///< the owner's own
 };
 

@@ -2,11 +2,11 @@
 /// add an item, one to take it. The protocol and its proof are in src/pool/README.md [Lane].
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/task.hpp>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 namespace heddle::detail {
@@ -124,7 +124,7 @@ private:
         /// Protocol [Lane]: null while free; set (release) by the thread that announced it; then
         /// `is_used` (release) once the claimer has copied it, which retire() waits for (acquire)
         /// before it makes the slot free again.
-        std::atomic<function> invoke{nullptr};
+        atomic<function> invoke{nullptr};
         void* payload = nullptr;
         const void* address = nullptr;
     };
@@ -182,15 +182,15 @@ private:
 
     /// Protocol [Lane]: announced to by fetch_add from anywhere; a block is added, the lane closed
     /// and the wake flag changed under the mutex.
-    alignas(64) std::atomic<std::uint64_t> end_{stop_unit | block_slots};
+    alignas(64) atomic<std::uint64_t> end_{stop_unit | block_slots};
     /// Protocol [Lane]: claimed from by fetch_add from anywhere; replaced under the mutex, only
     /// when all that it speaks of has been claimed.
-    alignas(64) std::atomic<std::uint64_t> claim_{0};
+    alignas(64) atomic<std::uint64_t> claim_{0};
     block* front_ = nullptr;        ///< the block that claim_ speaks of
     block* last_ = nullptr;         ///< the block that end_ speaks of
     std::uint64_t before_last_ = 0; ///< slots in the blocks before it, ever
     /// Protocol: one used block kept for the next need; exchanged.
-    std::atomic<block*> spare_{nullptr};
+    atomic<block*> spare_{nullptr};
 };
 
 } // namespace heddle::detail

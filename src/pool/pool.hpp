@@ -118,16 +118,16 @@ private:
 
     // Hints, written with mutex_ held, read without.
     /// Protocol [Nested]: true if a push from a worker should wake somebody.
-    alignas(64) std::atomic<bool> wakeable_{false};
+    alignas(64) atomic<bool> wakeable_{false};
     /// Protocol: true if more than max_workers_ are awake: who comes to a boundary sleeps.
-    std::atomic<bool> surplus_{false};
-    std::atomic<bool> is_broken_{false};
+    atomic<bool> surplus_{false};
+    atomic<bool> is_broken_{false};
     /// Protocol: how many tasks of priority above, and below, 0 are queued.
-    std::atomic<int> urgent_{0}, background_{0};
+    atomic<int> urgent_{0}, background_{0};
     /// Protocol [Workers]: a list that only grows, for thieves; `worker::next` is set before.
-    std::atomic<worker*> all_workers_{nullptr};
+    atomic<worker*> all_workers_{nullptr};
     /// Protocol: counts for pending_count(); no data depends on it.
-    std::atomic<std::uint64_t> cancelled_{0}, ended_unrun_{0};
+    atomic<std::uint64_t> cancelled_{0}, ended_unrun_{0};
 
     std::optional<room> room_;
 };
@@ -185,9 +185,9 @@ private:
     const char* stack_limit_ = nullptr;
     /// Protocol [Parking]: 0 while asleep, 1 once woken; set by whoever takes the worker out of
     /// pool::sleepers_.
-    alignas(64) std::atomic<std::uint32_t> woken_{0};
+    alignas(64) atomic<std::uint32_t> woken_{0};
     /// Protocol: counts for pending_count(), written by this worker only.
-    std::atomic<std::uint64_t> started_{0}, pushed_{0};
+    atomic<std::uint64_t> started_{0}, pushed_{0};
 };
 
 } // namespace heddle::detail

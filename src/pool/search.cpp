@@ -68,7 +68,7 @@ work pool::take_ranked(bool above_normal) noexcept {
     task* const t = chosen->second.front();
     chosen->second.pop_front();
     if (chosen->second.empty()) ranked_.erase(chosen);
-    std::atomic<int>& count = above_normal ? urgent_ : background_;
+    atomic<int>& count = above_normal ? urgent_ : background_;
     // relaxed: a hint, written with mutex_ held.
     count.store(count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
     return {.whole = t};

@@ -71,7 +71,7 @@ void pool::push_ranked(task& t) {
     require_open();
     ranked_[t.priority()].push_back(&t);
     ++pushed_ranked_;
-    std::atomic<int>& count = t.priority() > 0 ? urgent_ : background_;
+    atomic<int>& count = t.priority() > 0 ? urgent_ : background_;
     // relaxed: a hint, written with mutex_ held.
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     wake_for_push(std::move(lock));

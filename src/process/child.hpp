@@ -2,13 +2,13 @@
 /// Linux about processes is here.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/shared_memory.hpp>
 #include <heddle/time.hpp>
 
 #include <sys/types.h>
 
 #include <array>
-#include <atomic>
 #include <optional>
 #include <string>
 
@@ -22,10 +22,9 @@ namespace heddle::detail {
 /// used again only when the worker has said that it is past it.
 struct claims {
     static constexpr std::uint32_t offered = 0, taken = 1, withdrawn = 2, count = 256;
-    std::array<std::atomic<std::uint32_t>, count> slots;
-    std::atomic<std::uint32_t>& of(std::uint64_t ticket) noexcept { return slots[ticket % count]; }
+    std::array<atomic<std::uint32_t>, count> slots;
+    atomic<std::uint32_t>& of(std::uint64_t ticket) noexcept { return slots[ticket % count]; }
 };
-static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
 /// The descriptors that a child finds open, beside 0 to 2.
 enum : int { data_descriptor = 3, control_descriptor = 4, claims_descriptor = 5 };

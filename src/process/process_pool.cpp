@@ -2,10 +2,10 @@
 #include "../core/context.hpp"
 #include "local_workers.hpp"
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/error.hpp>
 #include <heddle/thread_pool.hpp>
 
-#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -130,7 +130,7 @@ private:
     const carrier_options options_;
     const int born_in_;
     /// Protocol: a counter.
-    std::atomic<std::uint64_t> next_number_{0};
+    atomic<std::uint64_t> next_number_{0};
     std::unique_ptr<transport> carrier_;
 };
 

@@ -1,11 +1,11 @@
 /// How processes exclude and wake each other, so that none that dies can hold up the others.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/time.hpp>
 
 #include <pthread.h>
 
-#include <atomic>
 #include <cstdint>
 
 namespace heddle::detail {
@@ -48,9 +48,9 @@ public:
 
 private:
     /// Protocol: changed under the mutex; the futex that sleepers compare.
-    std::atomic<std::uint32_t> changes_{0};
+    atomic<std::uint32_t> changes_{0};
     /// Protocol: changed under the mutex; 1 if somebody may sleep, also one that has died since.
-    std::atomic<std::uint32_t> asleep_{0};
+    atomic<std::uint32_t> asleep_{0};
 };
 
 } // namespace heddle::detail

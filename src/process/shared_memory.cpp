@@ -72,7 +72,7 @@ std::size_t checked_size(std::size_t count, std::size_t each) {
 struct shared_cell::control {
     robust_mutex mutex;
     /// Protocol: which slot counts; stored with the lock held, once the slot is complete.
-    std::atomic<std::uint32_t> current{0};
+    atomic<std::uint32_t> current{0};
 };
 
 namespace {

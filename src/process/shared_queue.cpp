@@ -41,7 +41,7 @@ struct tally {
 /// Items are chains of blocks, numbered from 1; 0 is none.
 struct shared_queue::block {
     /// Protocol: stored with the lock held; makes a whole item part of the queue.
-    std::atomic<std::uint32_t> next_item;
+    atomic<std::uint32_t> next_item;
     std::uint32_t next;   ///< of this item, or of the free ones
     std::uint32_t length; ///< of the item, in bytes; in its first block
     std::uint32_t in_use; ///< used by repair only
@@ -60,10 +60,10 @@ struct shared_queue::control {
     std::uint32_t fresh = 1;        ///< the first block that was never used
     std::uint32_t free = 0;
     std::uint32_t tail = 0;
-    std::atomic<std::uint32_t> head{0};
-    std::atomic<std::uint64_t> counts{0};
-    std::atomic<std::uint32_t> shut_down{0};
-    std::atomic<std::uint32_t> dropping{0}; ///< shutdown(immediate) has begun and not ended
+    atomic<std::uint32_t> head{0};
+    atomic<std::uint64_t> counts{0};
+    atomic<std::uint32_t> shut_down{0};
+    atomic<std::uint32_t> dropping{0}; ///< shutdown(immediate) has begun and not ended
 
     std::size_t room_in_block() const noexcept { return block_size - sizeof(block); }
     tally counted() const noexcept { return tally::from(counts.load()); }

@@ -1,14 +1,13 @@
+#include <heddle/detail/atomic.hpp>
 #include <heddle/local.hpp>
-
-#include <atomic>
 
 namespace heddle::detail {
 
 namespace {
 
 /// Protocol: counters that only hand out distinct numbers; relaxed, as they order nothing.
-std::atomic<std::uint64_t> next_local{1};
-std::atomic<std::uint64_t> next_thread{1};
+atomic<std::uint64_t> next_local{1};
+atomic<std::uint64_t> next_thread{1};
 
 std::uint64_t this_thread_number() noexcept {
     thread_local const std::uint64_t number =

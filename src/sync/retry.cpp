@@ -1,8 +1,8 @@
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/parking.hpp>
 #include <heddle/functional.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -30,7 +30,7 @@ double random_share() {
 
 void sleep_until(deadline limit) noexcept {
     // Nobody knows this word, so only the deadline ends the sleep.
-    std::atomic<std::uint32_t> word{0};
+    atomic<std::uint32_t> word{0};
     while (!limit.passed()) futex_wait(word, 0, limit);
 }
 

@@ -52,7 +52,7 @@ bool thread_handle::join(deadline limit) {
 
 std::string default_thread_name() {
     // Protocol: a counter; no data depends on it.
-    static constinit std::atomic<int> started{0};
+    static constinit atomic<int> started{0};
     return "thread-" + std::to_string(started.fetch_add(1, std::memory_order_relaxed));
 }
 

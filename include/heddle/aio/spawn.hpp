@@ -4,9 +4,9 @@
 #include <heddle/aio/awaitable.hpp>
 #include <heddle/aio/future.hpp>
 #include <heddle/aio/task.hpp>
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/nursery.hpp>
 
-#include <atomic>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -39,7 +39,7 @@ private:
 
     /// Protocol: counts the loop, the handles and requests on their way; whoever takes it to zero
     /// destroys the job.
-    std::atomic<int> holders_{2};
+    atomic<int> holders_{2};
     bool ended_ = false; ///< the loop's thread only
     std::shared_ptr<mailbox> box_;
 };

@@ -1,10 +1,10 @@
 /// How a map gets its work done: takes inputs from its ranges and submits them in chunks.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/map_engine.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -36,7 +36,7 @@ class stopwatch {
     using clock = std::chrono::steady_clock;
 
 public:
-    explicit stopwatch(std::atomic<std::int64_t>& longest_ns) : longest_ns_(longest_ns) {}
+    explicit stopwatch(atomic<std::int64_t>& longest_ns) : longest_ns_(longest_ns) {}
     ~stopwatch() {
         const std::int64_t took = std::max<std::int64_t>((clock::now() - began_) / duration(1), 1);
         // relaxed: a hint, see map_shared.
@@ -48,7 +48,7 @@ public:
     stopwatch& operator=(const stopwatch&) = delete;
 
 private:
-    std::atomic<std::int64_t>& longest_ns_;
+    atomic<std::int64_t>& longest_ns_;
     clock::time_point began_ = clock::now();
 };
 
@@ -63,9 +63,9 @@ struct map_shared {
     std::tuple<Views...> views;
     /// Protocol: set once, when the results are dropped; chunks look before each item. Relaxed:
     /// no data depends on it.
-    std::atomic<bool> stopped{false};
+    atomic<bool> stopped{false};
     /// Protocol: about how long an item takes, in ns, 0 if not known; a hint.
-    std::atomic<std::int64_t> item_ns{0};
+    atomic<std::int64_t> item_ns{0};
 };
 
 template <class Executor, class F, class... Views>

@@ -4,9 +4,9 @@
 /// wake-up is lost is in src/core/README.md ("Parking").
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/time.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <mutex>
 
@@ -16,7 +16,7 @@ namespace heddle::detail {
 ///
 /// May return early for no reason: callers test their condition in a loop. Returns at once if
 /// `word` has another value. With a test clock installed, the deadline is on that clock.
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline limit) noexcept;
+void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, deadline limit) noexcept;
 /// The same for four aligned bytes inside something else.
 void futex_wait(const void* word, std::uint32_t expected, deadline limit) noexcept;
 
@@ -74,7 +74,7 @@ private:
 
     /// Protocol (Drepper, "Futexes are tricky", mutex 2): free, held, or held with sleepers. Who
     /// sleeps has set `contended_` first, and every wake-up retries with `contended_`.
-    std::atomic<std::uint32_t> word_{free_};
+    atomic<std::uint32_t> word_{free_};
 };
 
 /// Threads that wait for a condition guarded by a `light_mutex`, woken first-in first-out.
@@ -85,7 +85,7 @@ class wait_list {
     struct node {
         /// Protocol: 0 while in the list, 1 once taken out by a notifier; written under the
         /// mutex, read by the sleeper also without it (release / acquire).
-        std::atomic<std::uint32_t> woken{0};
+        atomic<std::uint32_t> woken{0};
         node* next = nullptr;
         node* previous = nullptr;
     };

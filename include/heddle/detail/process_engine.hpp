@@ -1,11 +1,11 @@
 /// The untyped side of a process pool, as far as its templates need it.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/state.hpp>
 #include <heddle/detail/wire.hpp>
 #include <heddle/time.hpp>
 
-#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -50,7 +50,7 @@ struct call_record {
     call_id id;
     settle_function settle = nullptr;
     /// Protocol: set once, by the first who asks the call to stop; no data depends on it.
-    std::atomic<bool> stop_requested{false};
+    atomic<bool> stop_requested{false};
 };
 
 /// Checks the options and starts the engine. Throws as process_pool's constructor.

@@ -1,6 +1,7 @@
 /// How a map over processes gets its work done: encodes inputs in chunks and submits them.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/map_engine.hpp>
 #include <heddle/detail/map_source.hpp>
 #include <heddle/detail/process_engine.hpp>
@@ -8,7 +9,6 @@
 #include <heddle/map.hpp>
 #include <heddle/promise.hpp>
 
-#include <atomic>
 #include <mutex>
 #include <optional>
 #include <ranges>
@@ -209,7 +209,7 @@ auto gather(std::vector<future<R>> parts) {
     struct gathering {
         std::vector<future<R>> parts;
         promise<all> whole;
-        std::atomic<std::size_t> left; ///< Protocol: a count; whoever takes the last one finishes
+        atomic<std::size_t> left; ///< Protocol: a count; whoever takes the last one finishes
 
         void one_less() {
             if (left.fetch_sub(1) != 1) return;

@@ -1,9 +1,9 @@
 /// What all queues share and no item type touches: capacity, waiting, counting, shutting down.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/parking.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <limits>
 
@@ -122,7 +122,7 @@ private:
     bool shut_down_ = false;
     /// Protocol: written under the mutex; read without it as a hint by `size` and by spinners,
     /// who take the mutex before they act on it.
-    std::atomic<std::size_t> size_{0};
+    atomic<std::size_t> size_{0};
     const std::size_t limit_;
     std::size_t unfinished_ = 0;
     side getters_;

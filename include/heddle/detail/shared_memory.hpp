@@ -1,11 +1,11 @@
 /// Anonymous memory that processes share, and what holds a shared value or queue together.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/wire.hpp>
 #include <heddle/time.hpp>
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

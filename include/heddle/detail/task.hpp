@@ -4,9 +4,9 @@
 /// src/core/README.md; names in square brackets below refer to its sections.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/time.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -212,13 +212,13 @@ private:
     /// 4 the hook list is being changed, 5 somebody looked at the failure, 6 the executor or
     /// promise holds the object, 7 its callbacks were put off and hold it, 8-31 the number of
     /// handles.
-    std::atomic<std::uint32_t> state_;
+    atomic<std::uint32_t> state_;
     int queued_after_ = -1; ///< see queued_after(); written before the task is queued
     hook* hooks_ = nullptr; ///< newest first; guarded by locked_bit
     /// Protocol: the owner while pending, 0 once it knows of a cancellation; the runner's context,
     /// tagged with 1, while running; a link between tasks whose callbacks were put off, tagged with
     /// 2, once done. [Chains]
-    std::atomic<std::uintptr_t> place_{0};
+    atomic<std::uintptr_t> place_{0};
     std::uintptr_t origin_ = 0;
 };
 

@@ -1,6 +1,7 @@
 /// The loop's side of Asio, and the wait for one of its operations; included by aio_asio.hpp.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/job.hpp>
 #include <heddle/detail/reactor.hpp>
 #include <heddle/detail/task_promise.hpp>
@@ -15,7 +16,6 @@
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/query.hpp>
-#include <atomic>
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
@@ -151,7 +151,7 @@ private:
     mailbox* box_ = nullptr;
     /// Protocol: counts the operation and the request on its way to it; zero is final. Whoever
     /// takes it to zero sees what the others wrote (all operations are seq_cst).
-    std::atomic<int> users_{1};
+    atomic<int> users_{1};
     bool foreign_ = false;
     bool asked_ = false; ///< the loop's thread
 };

@@ -1,9 +1,9 @@
 /// Waiting for many tasks at once: completions arrive in a queue, each once, in finish order.
 #pragma once
 
+#include <heddle/detail/atomic.hpp>
 #include <heddle/detail/task.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -21,7 +21,7 @@ void unique_tasks(std::vector<task*>& tasks);
 bool wait_for_batch(task& front, task& later, duration at_most, deadline limit);
 
 /// Sleeps until `word` is set, but not longer than some 0.3 ms.
-void nap_until_nonzero(const std::atomic<std::int64_t>& word) noexcept;
+void nap_until_nonzero(const atomic<std::int64_t>& word) noexcept;
 
 /// Gives the tasks of a set one by one as they finish. O(1) for each completion, one wake-up for
 /// a whole burst; the protocol is in src/core/README.md [Completions].
@@ -69,7 +69,7 @@ private:
     /// Protocol: a stack of completed entries, pushed by finishing threads, taken whole by the
     /// consumer; `asleep()` in place of an empty stack while the consumer sleeps. A pusher's
     /// compare-exchange is its last access to the queue.
-    std::atomic<entry*> arrived_{nullptr};
+    atomic<entry*> arrived_{nullptr};
 
     static entry* asleep() noexcept;
 };
