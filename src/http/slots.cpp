@@ -52,9 +52,10 @@ void slots::met(transfer& t) noexcept {
 }
 
 void slots::leave(transfer& t) noexcept {
+    if (t.turn == transfer::turn_is::none) return;
     server& s = *t.at;
     switch (t.turn) {
-    case transfer::turn_is::none: return;
+    case transfer::turn_is::none: break;
     case transfer::turn_is::waiting: s.waiting.erase(std::ranges::find(s.waiting, &t)); break;
     case transfer::turn_is::ready:
         ready_.erase(std::ranges::find(ready_, &t));
