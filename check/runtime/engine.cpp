@@ -298,7 +298,7 @@ void arrive(op kind, u64 address, u64 pc, bool writes) {
 } // namespace
 
 void update_watching() {
-    g.watching = g.alive - g.asleep > 1; // in replays too: they must take the very same steps
+    g.watching = g.plain_points && g.alive - g.asleep > 1;
     if (g.current != nullptr) set_attention();
 }
 
@@ -433,6 +433,7 @@ void begin_run() {
         c.replay != 0 ? strategy_kind::in_order : c.strategy, c.seed, c.schedule, c.points);
     g.shared->result.strategy = search.kind();
     g.shared->result.preset = search.preset();
+    g.plain_points = c.replay == 0 || c.record != 0; // a record lists what could have been chosen
     g.every_access = search.every_access();
     g.recording = c.record != 0;
     g.step_limit = c.step_limit;

@@ -85,7 +85,7 @@ struct alignas(64) engine {
     bool watching; // plain accesses at learned places are points
 
     u64 alarm; // the next step at which something is to be done whatever the access
-    bool every_access, recording, controlled;
+    bool plain_points, every_access, recording, controlled;
     u32 count, alive;
     u32 asleep;   // threads that only another one can wake
     u32 unjoined; // other threads that live, or ended without the main thread knowing
