@@ -30,9 +30,12 @@ concept has_awaiter = requires(A&& a, std::coroutine_handle<> h) {
     awaiter_of(std::forward<A>(a)).await_resume();
 };
 
-/// What awaiting an A gives; never an rvalue reference.
+/// What awaiting an A gives; never an rvalue reference. Nothing for what cannot be awaited: clang
+/// looks at a function's result before it looks at its constraints.
 template <class A>
-struct awaited {
+struct awaited {};
+template <has_awaiter A>
+struct awaited<A> {
     using given = decltype(awaiter_of(std::declval<A>()).await_resume());
     using type =
         std::conditional_t<std::is_rvalue_reference_v<given>, std::remove_cvref_t<given>, given>;
