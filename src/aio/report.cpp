@@ -27,7 +27,11 @@ std::string describe_coroutine_code(const void* code) {
     // The compilers' names for the code behind a coroutine: clang "fetch(int) [clone .resume]",
     // g++ "fetch(fetch(int)::_Z5fetchi.Frame*)".
     const auto mark = text.find("::_Z");
-    if (mark == std::string::npos) return text.substr(0, text.find(" [clone"));
+    if (mark == std::string::npos) {
+        const auto clone = text.find(" [clone");
+        if (clone == std::string::npos) return text;
+        return text.substr(0, clone) + (text.ends_with("])") ? ")" : "");
+    }
     const auto place = text.find(" (");
     const std::size_t name = place == std::string::npos ? 0 : place + 2;
     for (auto at = text.find('(', name); at < mark; at = text.find('(', at + 1)) {

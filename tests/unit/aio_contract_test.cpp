@@ -303,7 +303,7 @@ TEST(AioContract, DumpShowsChildrenBelowTheirParent) {
     std::istringstream in(text);
     for (std::string line; std::getline(in, line);) lines.push_back(line);
     ASSERT_EQ(lines.size(), 4u) << text;
-    EXPECT_NE(lines[0].find("main()"), std::string::npos) << text;
+    EXPECT_NE(lines[0].find("::main"), std::string::npos) << text;
     EXPECT_NE(lines[0].find(" is running"), std::string::npos) << text;
     EXPECT_NE(lines[1].find("parent()"), std::string::npos) << text;
     EXPECT_NE(lines[1].find(" awaits its children in "), std::string::npos) << text;
