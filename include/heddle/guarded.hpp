@@ -83,8 +83,9 @@ public:
     // const value for every call, and a generic lambda that changes the value would not compile.
     template <class F>
     auto with(F&& f) {
-        static_assert(std::invocable<F, T&>, "heddle: guarded::with calls f(value): f must take "
-                                             "a reference to the guarded value, and nothing else");
+        static_assert(std::invocable<F, T&>,
+                      "heddle: guarded::with calls f(value): f must take "
+                      "a reference to the guarded value, and nothing else");
         std::lock_guard lock(mutex_);
         return std::invoke(std::forward<F>(f), value_);
     }
