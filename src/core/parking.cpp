@@ -100,9 +100,11 @@ void futex_wake(const void* word, int count) noexcept {
 
 bool spinning_helps() noexcept {
     static const bool several = [] {
+        // The kernel is asked, not the C library: under a race finder that runs one thread at a
+        // time on one CPU, the latter tells of the machine's.
         cpu_set_t set;
         CPU_ZERO(&set);
-        return sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) > 1;
+        return syscall(SYS_sched_getaffinity, 0, sizeof set, &set) < 0 || CPU_COUNT(&set) > 1;
     }();
     return several;
 }

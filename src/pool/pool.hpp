@@ -161,6 +161,7 @@ private:
     work search();
     void stop_searching();
     bool sleep(pool::lock_type lock);
+    bool take_token() noexcept;
     void stay_awake() noexcept;
     void park() noexcept;
     void run(work& item);

@@ -90,16 +90,15 @@ work worker::idle(bool searching) {
         } else {
             pool::lock_type lock(pool_.mutex_);
             if (pool_.finished_) return {};
-            if (!pool_.searching_ && pool_.awake_ <= pool_.max_workers_) {
-                pool_.searching_ = searching = true;
-                pool_.update_hints();
+            if (pool_.awake_ <= pool_.max_workers_ && take_token()) {
+                searching = true;
                 continue;
             }
             searching = sleep(std::move(lock));
         }
         if (searching) continue;
-        // Not asleep, since there is work to be seen, and not the searcher. Waiting for whoever is
-        // would burn a core that it may need.
+        // Not asleep, since there is work to be seen, but somebody else searches. Waiting for it
+        // would burn a core that it may need. It will look whether there is more than we take.
         if (work item = find()) return item;
     }
 }
@@ -124,17 +123,16 @@ void worker::stop_searching() {
     pool_.carry_out(next);
 }
 
-/// Goes to sleep unless there is work after all; true if it was woken, to search.
+/// Goes to sleep unless there is work after all; true if it has to search: it was woken, or there
+/// is work and nobody else searches. (Who pushed that work saw a searcher, and woke nobody. So it
+/// is not enough to take a piece of it: whoever does must see to the rest.)
 bool worker::sleep(pool::lock_type lock) {
     if (pool_.finished_) {
         pool_.update_hints();
         return false;
     }
     const bool surplus = pool_.awake_ > pool_.max_workers_;
-    if (!surplus && pool_.work_visible()) {
-        pool_.update_hints();
-        return false;
-    }
+    if (!surplus && pool_.work_visible()) return take_token();
     // relaxed: published with the mutex.
     woken_.store(0, std::memory_order_relaxed);
     next_sleeper_ = std::exchange(pool_.sleepers_, this);
@@ -144,7 +142,7 @@ bool worker::sleep(pool::lock_type lock) {
     // [Lane] Whoever pushes from outside either sees that we can be woken, or we see its item.
     if (!surplus && !pool_.lane_.looks_empty()) {
         stay_awake();
-        return false;
+        return take_token();
     }
     lock.unlock();
     // [Nested] The same for whoever pushes to its own deque.
@@ -153,7 +151,7 @@ bool worker::sleep(pool::lock_type lock) {
         lock.lock();
         if (asleep_) {
             stay_awake();
-            return false;
+            return take_token();
         }
         lock.unlock();
     } else {
@@ -164,6 +162,13 @@ bool worker::sleep(pool::lock_type lock) {
     park();
     lock.lock();
     return pool_.searching_ && !pool_.finished_;
+}
+
+/// Becomes the searcher, unless somebody else is. With the mutex held.
+bool worker::take_token() noexcept {
+    const bool taken = !std::exchange(pool_.searching_, true);
+    pool_.update_hints();
+    return taken;
 }
 
 /// Takes this worker, which has not slept yet, out of the sleepers. With the mutex held.

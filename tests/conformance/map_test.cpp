@@ -330,9 +330,11 @@ TYPED_TEST(MapInProcess, FailuresThatNobodySawAreReported) {
     heddle::test::lost_failures lost;
     for (const std::size_t chunk : {1u, 5u}) {
         const std::size_t before = lost.count();
+        std::latch started(5); // what has not started when the results are dropped is cancelled
         auto results = this->pool().map(
             {.chunk_size = chunk},
-            [](int i) {
+            [&](int i) {
+                started.count_down();
                 if (i > 0) throw std::runtime_error(std::to_string(i));
                 return i;
             },
@@ -343,7 +345,7 @@ TYPED_TEST(MapInProcess, FailuresThatNobodySawAreReported) {
         ++it; // 1 is skipped unseen
         EXPECT_EQ(lost.count(), before + 1);
         EXPECT_THROW(*it, std::runtime_error);
-        this->submit([] {}).wait();
+        started.wait();
     }
     this->destroy();
     EXPECT_EQ(lost.count(), 2 * (1 + 2u)); // 3 and 4 as well, when the results were dropped
