@@ -326,29 +326,41 @@ TYPED_TEST(MapInProcess, DroppedResultsEndAChunkAfterTheItemThatRuns) {
     EXPECT_EQ(ran, 1);
 }
 
+/// Of five items all but the first fail; the second is skipped, the last two are never asked for.
+template <class Executor>
+void leave_failures_unseen(Executor& pool,
+                           std::size_t chunk_size,
+                           const heddle::test::lost_failures& lost) {
+    std::latch started(5); // what has not started when the results are dropped is cancelled
+    auto results = pool.map(
+        {.chunk_size = chunk_size},
+        [&](int i) {
+            started.count_down();
+            if (i > 0) throw std::runtime_error(std::to_string(i));
+            return i;
+        },
+        first_integers(5));
+    auto it = results.begin();
+    EXPECT_EQ(*it, 0);
+    ++it;
+    ++it; // 1 is skipped unseen
+    EXPECT_EQ(lost.count(), 1u);
+    EXPECT_THROW(*it, std::runtime_error);
+    started.wait();
+}
+
 TYPED_TEST(MapInProcess, FailuresThatNobodySawAreReported) {
     heddle::test::lost_failures lost;
-    for (const std::size_t chunk : {1u, 5u}) {
-        const std::size_t before = lost.count();
-        std::latch started(5); // what has not started when the results are dropped is cancelled
-        auto results = this->pool().map(
-            {.chunk_size = chunk},
-            [&](int i) {
-                started.count_down();
-                if (i > 0) throw std::runtime_error(std::to_string(i));
-                return i;
-            },
-            first_integers(5));
-        auto it = results.begin();
-        EXPECT_EQ(*it, 0);
-        ++it;
-        ++it; // 1 is skipped unseen
-        EXPECT_EQ(lost.count(), before + 1);
-        EXPECT_THROW(*it, std::runtime_error);
-        started.wait();
-    }
+    leave_failures_unseen(this->pool(), 1, lost);
     this->destroy();
-    EXPECT_EQ(lost.count(), 2 * (1 + 2u)); // 3 and 4 as well, when the results were dropped
+    EXPECT_EQ(lost.count(), 3u);
+}
+
+TYPED_TEST(MapInProcess, FailuresInAChunkThatNobodySawAreReported) {
+    heddle::test::lost_failures lost;
+    leave_failures_unseen(this->pool(), 5, lost);
+    this->destroy();
+    EXPECT_EQ(lost.count(), 3u);
 }
 
 TYPED_TEST(MapInProcess, TheTimeLimitCountsFromTheCall) {

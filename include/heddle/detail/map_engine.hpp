@@ -136,24 +136,21 @@ protected:
     /// How many chunks of the size of the front one the executor does in `ns`; 0: not known.
     virtual std::size_t chunks_worth(std::int64_t /*ns*/) const noexcept { return 0; }
 
-    void submitted(future<R> one) {
-        pending p{.one = std::move(one), .rest = {}, .size = 1};
-        queue(std::move(p));
-    }
+    void submitted(future<R> one) { queue({.one = std::move(one), .rest = {}, .size = 1}); }
     void submitted(many chunk, std::size_t size) {
-        pending p{.one = {}, .rest = std::move(chunk), .size = size};
-        queue(std::move(p));
+        queue({.one = {}, .rest = std::move(chunk), .size = size});
     }
     std::size_t window() const noexcept {
         if (options_.buffer_size == 0) return static_cast<std::size_t>(-1);
         return options_.buffer_size - (taken_ - consumed_);
     }
     void cancel_all() noexcept {
-        for (pending& p : pending_) {
-            if (p.one.valid()) p.one.cancel();
-            if (p.rest.valid()) p.rest.cancel();
+        for (const pending& p : pending_) {
+            if (p.one.valid() || p.rest.valid()) abandon(*p.of());
         }
     }
+    /// Lets go of a chunk that nobody will ask for: it is cancelled if it has not started.
+    virtual void abandon(task& chunk) noexcept { chunk.cancel(); }
 
     map_options options_;
     const order order_;
@@ -178,17 +175,14 @@ private:
 
     std::size_t items_left() const noexcept { return taken_ - consumed_; }
 
-    void queue(pending&& p) {
-        if (order_ == order::input) {
-            pending_.push_back(std::move(p));
-            return;
-        }
-        pending_.emplace_back(); // first, since what has been added cannot be taken out again
-        std::size_t index = 0;
+    void queue(pending p) {
+        std::size_t index = pending_.size();
         try {
-            index = finished_.add(*p.of());
+            pending_.emplace_back(); // first, since what has been added cannot be taken out again
+            if (order_ == order::finish) index = finished_.add(*p.of());
         } catch (...) {
-            pending_.pop_back();
+            if (pending_.size() > index) pending_.pop_back();
+            abandon(*p.of());
             throw;
         }
         if (index + 1 != pending_.size()) pending_.pop_back();

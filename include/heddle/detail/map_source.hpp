@@ -36,23 +36,20 @@ class stopwatch {
     using clock = std::chrono::steady_clock;
 
 public:
-    explicit stopwatch(atomic<std::int64_t>* longest_ns) : longest_ns_(longest_ns) {
-        if (longest_ns_) began_ = clock::now();
-    }
+    explicit stopwatch(atomic<std::int64_t>& longest_ns) : longest_ns_(longest_ns) {}
     ~stopwatch() {
-        if (!longest_ns_) return;
         const std::int64_t took = std::max<std::int64_t>((clock::now() - began_) / duration(1), 1);
         // relaxed: a hint, see map_shared.
-        if (took > longest_ns_->load(std::memory_order_relaxed)) {
-            longest_ns_->store(took, std::memory_order_relaxed); // as above
+        if (took > longest_ns_.load(std::memory_order_relaxed)) {
+            longest_ns_.store(took, std::memory_order_relaxed); // as above
         }
     }
     stopwatch(const stopwatch&) = delete;
     stopwatch& operator=(const stopwatch&) = delete;
 
 private:
-    atomic<std::int64_t>* longest_ns_;
-    clock::time_point began_;
+    atomic<std::int64_t>& longest_ns_;
+    clock::time_point began_ = clock::now();
 };
 
 /// What the chunks of one map share: the callable, and the inputs, into which the arguments may
@@ -193,30 +190,53 @@ private:
         return std::max<std::size_t>(size, 1);
     }
 
+    // Tasks hold a plain pointer to what they share: with a count of their own to keep, they would
+    // all write to one cache line. What still runs when nobody will ask for it keeps it alive.
+
+    void abandon(task& chunk) noexcept override {
+        if (chunk.cancel() || chunk.done()) return;
+        try {
+            add_callback(chunk, [keep = shared_] { (void)keep; });
+        } catch (const std::bad_alloc&) {
+            // Rather never freed than freed under the running task.
+            alignas(std::shared_ptr<shared>) std::byte kept[sizeof(std::shared_ptr<shared>)];
+            ::new (static_cast<void*>(kept)) std::shared_ptr<shared>(shared_);
+        }
+    }
+
+    static result call(shared& with, arguments&& inputs) {
+        return std::apply(
+            [&](auto&&... a) -> result {
+                return std::invoke(with.f, std::forward<decltype(a)>(a)...);
+            },
+            std::move(inputs));
+    }
     void submit_one(arguments&& inputs) {
-        const bool measured = ++submitted_count_ <= measured_items;
-        auto run = [shared = shared_, in = std::move(inputs), measured]() mutable -> result {
-            const stopwatch note(measured ? &shared->item_ns : nullptr);
-            return std::apply(
-                [&](auto&&... a) -> result {
-                    return std::invoke(shared->f, std::forward<decltype(a)>(a)...);
-                },
-                std::move(in));
-        };
-        this->submitted(executor_.submit(std::move(run)));
+        if (++submitted_count_ <= measured_items) {
+            auto run = [with = shared_.get(), in = std::move(inputs)]() mutable -> result {
+                const stopwatch note(with->item_ns);
+                return call(*with, std::move(in));
+            };
+            this->submitted(executor_.submit(std::move(run)));
+        } else {
+            auto run = [with = shared_.get(), in = std::move(inputs)]() mutable -> result {
+                return call(*with, std::move(in));
+            };
+            this->submitted(executor_.submit(std::move(run)));
+        }
     }
 
     void submit_many(std::vector<arguments>&& inputs) {
         const std::size_t size = inputs.size();
-        auto run = [shared = shared_, in = std::move(inputs)]() mutable {
+        auto run = [with = shared_.get(), in = std::move(inputs)]() mutable {
             chunk_results<result> done;
             done.reserve(in.size());
             for (arguments& each : in) {
-                if (shared->stopped.load(std::memory_order_relaxed)) break; // see map_shared
+                if (with->stopped.load(std::memory_order_relaxed)) break; // see map_shared
                 done.add([&]() -> decltype(auto) {
                     return std::apply(
                         [&](auto&&... a) -> decltype(auto) {
-                            return std::invoke(shared->f, std::forward<decltype(a)>(a)...);
+                            return std::invoke(with->f, std::forward<decltype(a)>(a)...);
                         },
                         std::move(each));
                 });
