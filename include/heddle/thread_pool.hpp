@@ -85,8 +85,9 @@ void invoke_slot(void* payload, const void* address) {
 ///
 /// Tasks from outside start first-in first-out (within a priority). Waiting inside a task for
 /// another task of the same pool is always safe: a task that has not started is run by the waiter
-/// itself, and for any other wait a spare worker takes over, so that `max_workers` threads run
-/// what can run. Nothing is lost: every task ends as value, exception, cancelled, or broken.
+/// itself, and for a wait for any other future a spare worker takes over, so that `max_workers`
+/// threads run what can run. (Not so for events and queues, where thousands of tasks may wait.)
+/// Nothing is lost: every task ends as value, exception, cancelled, or broken.
 ///
 /// Example:
 ///     heddle::thread_pool pool({.max_workers = 4});
