@@ -1,4 +1,5 @@
 /// What one thread of a pool does.
+#include "../core/crash.hpp"
 #include "pool.hpp"
 
 #include <heddle/error.hpp>
@@ -31,6 +32,7 @@ const char* lowest_stack_address() {
 } // namespace
 
 void worker::main(bool searching) {
+    const crash_stack for_crashes;
     name_this_thread(pool_.options_.name, index_);
     stack_limit_ = lowest_stack_address();
     this_thread.host = this;

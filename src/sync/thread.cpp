@@ -1,4 +1,5 @@
 #include "../core/context.hpp"
+#include "../core/crash.hpp"
 
 #include <heddle/thread.hpp>
 
@@ -18,6 +19,7 @@ thread_handle::thread_handle(task& t, std::string name)
     : parts_(std::make_unique<parts>()), task_(t), name_(std::move(name)) {
     parts_->thread = std::thread([&t, shown = name_.substr(0, 15)] {
         pthread_setname_np(pthread_self(), shown.c_str());
+        const crash_stack for_crashes;
         if (t.start()) execute(t, true);
         else t.drop_owner();
     });

@@ -132,6 +132,12 @@ def sleeping(source):
         yield number, "sleep", "wait for an event, or set the time with heddle::detail::test_clock"
 
 
+def wall_clock(source):
+    if source.path.startswith(("src/", "include/")):
+        for number in source.matches(r"\b(system_clock|CLOCK_REALTIME)\b"):
+            yield number, "wall-clock", "it jumps when it is set: limits run on the steady clock"
+
+
 def printing(source):
     if source.path.startswith("src/"):
         for number in source.matches(r"\bstd::cout\b"):
@@ -293,7 +299,7 @@ def long_files(sources):
 
 
 RULES = [size, function_length, pragma_once, unfinished, includes, memory_order, fences, sleeping,
-         printing, private_names, docstrings, class_comment]
+         wall_clock, printing, private_names, docstrings, class_comment]
 
 
 def read_tree(root):

@@ -34,6 +34,7 @@ OFFENCES = {
     "fence": {"tests/a.cpp": "void f() {\n    std::atomic_thread_fence(x);\n}\n"},
     "sleep": {"tests/unit/a.cpp": "void f() {\n    std::this_thread::sleep_for(1s);\n}\n"},
     "cout": {"src/a.hpp": "#pragma once\nvoid f() { std::cout << 1; }\n"},
+    "wall-clock": {"src/a.hpp": "#pragma once\nauto now = std::chrono::system_clock::now();\n"},
     "private-name": {"tests/a.cpp": "class a {\n    int size = 0;\n};\n"},
     "docstring": header("int f(int x);"),
     "class-comment": header("/// A thing.\nclass thing {\n    int x_;\n};"),

@@ -132,6 +132,25 @@ TEST(AioLoop, SleepsInTheOrderOfDeadlines) {
     EXPECT_EQ(order, (std::vector{1, 2, 3, 4, 4, 5}));
 }
 
+aio::task<> append_after(std::vector<int>& order, int ms) {
+    co_await aio::sleep_for(ms * 1ms);
+    order.push_back(ms);
+}
+
+TEST(AioLoop, LateSleepersWakeOnceEachInOrderAfterALongStop) {
+    heddle::detail::test_clock clock;
+    std::vector<int> order;
+    std::thread loop([&] {
+        std::vector<aio::task<>> sleepers;
+        for (int ms : {3, 1, 2}) sleepers.push_back(append_after(order, ms));
+        aio::run(aio::gather(std::move(sleepers)));
+    });
+    clock.wait_for_sleepers(1);
+    clock.advance(10s); // the process was stopped, or the machine slept
+    loop.join();
+    EXPECT_EQ(order, (std::vector{1, 2, 3}));
+}
+
 TEST(AioLoop, CannotRunInsideALoop) {
     struct code {
         static aio::task<> main() {
