@@ -13,6 +13,7 @@
 #include <fstream>
 #include <latch>
 #include <stdexcept>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -51,8 +52,9 @@ private:
 };
 
 std::string content(const std::string& name) {
-    std::ifstream in(name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
+    std::ostringstream all;
+    all << std::ifstream(name, std::ios::binary).rdbuf();
+    return std::move(all).str();
 }
 
 TEST(HttpStream, DeliversABodyInOrderOnOneThreadOfItsOwn) {
