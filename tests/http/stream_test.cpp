@@ -12,10 +12,11 @@
 #include <cstdlib>
 #include <fstream>
 #include <latch>
-#include <stdexcept>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace http = heddle::http;
