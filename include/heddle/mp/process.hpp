@@ -27,10 +27,12 @@ class process;
 } // namespace heddle::mp
 
 namespace heddle::detail {
+/// Asked in this order: whether a process can be submitted depends on its constructors, and so on
+/// the answer.
 template <class F, class... Args>
 concept runs_as_process =
-    submittable<F, Args...> && !std::is_same_v<std::remove_cvref_t<F>, mp::process> &&
-    !std::is_same_v<std::remove_cvref_t<F>, mp::process_options>;
+    !std::is_same_v<std::remove_cvref_t<F>, mp::process> &&
+    !std::is_same_v<std::remove_cvref_t<F>, mp::process_options> && submittable<F, Args...>;
 } // namespace heddle::detail
 
 namespace heddle::mp {
