@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "endless_loop.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -23,6 +25,7 @@ volatile bool interrupt_requested = false;
 namespace {
 
 constexpr int poll_ms = 100;
+constexpr int eager_poll_ms = 2;     // of a program that is known for its endless loops
 constexpr double asleep_limit = 1.0; // seconds in the kernel with the turn
 constexpr double start_limit = 20.0;
 
@@ -269,7 +272,7 @@ void session::wait_reply() {
     pollfd p{replies_, POLLIN, 0};
     for (;;) {
         if (interrupt_requested) throw interrupted();
-        const int n = poll(&p, 1, poll_ms);
+        const int n = poll(&p, 1, poll_ms_);
         if (n > 0) {
             char byte = 0;
             if (read(replies_, &byte, 1) != 1) server_gone();
@@ -279,7 +282,8 @@ void session::wait_reply() {
     }
 }
 
-/// Called ten times a second. A run that makes no step is asked for the reason, and ended.
+/// Called ten times a second or more. A run that makes no step is asked for the reason, and ended
+/// if it goes on like that.
 void session::watch(pid_t child) {
     if (std::chrono::steady_clock::now() > deadline_) {
         end_run(child, "the time was up");
@@ -292,10 +296,16 @@ void session::watch(pid_t child) {
         still_seconds_ = 0;
         return;
     }
-    still_seconds_ += poll_ms / 1000.0;
-    if (still_seconds_ < asleep_limit) return;
+    still_seconds_ += poll_ms_ / 1000.0;
+    const auto thread = static_cast<pid_t>(shared_->child_thread);
     const auto [state, number] = kernel_state(child, shared_->child_thread);
     const bool asleep = state == 'S' || state == 'D';
+    if (!asleep && leave_endless_loop(thread, shared_->refuge)) {
+        poll_ms_ = eager_poll_ms;
+        still_seconds_ = 0;
+        return;
+    }
+    if (still_seconds_ < asleep_limit) return;
     if (!asleep && still_seconds_ < compute_limit_) return;
     const std::string text =
         asleep

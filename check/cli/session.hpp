@@ -89,7 +89,8 @@ private:
     u64 last_heartbeat_ = 0;
     pid_t last_child_ = 0;
     double still_seconds_ = 0, compute_limit_ = 60;
-    int output_ = -1; // memory file, when output is kept
+    int poll_ms_ = 100; // how often a run is looked at
+    int output_ = -1;   // memory file, when output is kept
     std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 };
 

@@ -59,7 +59,8 @@ std::string end_of(const run_result& r) {
         if (no_exception(r)) return "std::terminate() is called";
         return r.text[0] != 0 ? r.text : signal_text(r);
     case failure::exit_code: return fmt::format("exit status {}", r.exit_status);
-    case failure::livelock: return "it does not end (livelock suspected)";
+    case failure::livelock:
+        return r.blocked > 0 ? "a loop does not end" : "it does not end (livelock suspected)";
     case failure::deadlock: return "threads wait for each other (deadlock)";
     case failure::lost_wakeup: return "a thread sleeps for ever (lost wake-up)";
     case failure::use_after_free: return "freed memory is used";
@@ -168,7 +169,9 @@ void teller::tell_failure() {
     std::string end = end_of(r);
     if (f.kind == failure::exit_code) end += fmt::format(" (unperturbed {})", f.expected_exit);
     f.message = r.at.where.count > 0 ? end + " at " + where(at) : end;
-    const u32 thread = f.kind == failure::exit_code ? 0 : r.failing_thread;
+    const u32 thread = f.kind == failure::exit_code  ? 0
+                       : f.kind == failure::livelock ? r.at.thread
+                                                     : r.failing_thread;
     const auto reads = shared_reads(thread, ~u64{0});
     if (!tell_torn_pair(thread, reads)) {
         variables.clear();
@@ -180,6 +183,14 @@ void teller::tell_failure() {
     if (why.empty())
         why = fmt::format("{} fails in this schedule and not when the program runs unperturbed.",
                           who(thread));
+    if (f.kind == failure::livelock && r.blocked > 0) {
+        why = fmt::format("{} goes round a loop that looks at no variable any more: the compiler "
+                          "read once, before the loop, what is plain and not changed inside. No "
+                          "other thread can end it.",
+                          who(thread));
+        advice = "make what the loop waits for a std::atomic; better, wait on a condition "
+                 "variable, a future or a std::latch.";
+    }
     if (f.kind == failure::crash && no_exception(r)) {
         why +=
             " So it left on a way on which a std::thread was destroyed that had not been joined, "

@@ -143,6 +143,14 @@ void fail_double_free(u64 address, u64 pc) {
 
 void fail_blocked() {
     run_result& r = g.shared->result;
+    for (u32 i = 0; i < g.count; ++i) {
+        const thread* t = g.threads[i];
+        if (t->state != thread::blocked || t->waiting != wait_for::nothing_ends) continue;
+        r.at.where = t->wait_where;
+        r.at.thread = t->id;
+        r.block[r.blocked++] = describe(g.threads[i]);
+        end_run(failure::livelock, combine(static_cast<u64>(failure::livelock), t->wait_key));
+    }
     bool lost = false;
     for (u32 i = 0; i < g.count; ++i) {
         thread* t = g.threads[i];

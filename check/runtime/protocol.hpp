@@ -156,7 +156,8 @@ enum class wait_for : u32 {
     once,
     guard,
     sleep,
-    spin
+    spin,
+    nothing_ends // a loop that no other thread can end, see cli/endless_loop.hpp
 };
 
 struct blocked_thread {
@@ -263,6 +264,7 @@ struct channel {
     // state of the running child, for the watchdog
     u32 child, child_thread; // process id, kernel's id of the thread whose turn it is
     u64 heartbeat;
+    u64 refuge; // runtime function for a thread in a loop that nothing ends
     u64 limits;
     u32 known_failures, location_count;
     u32 modules, server_ready;

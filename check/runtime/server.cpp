@@ -71,6 +71,12 @@ void expect_usual_memory() {
     if (g.heap_size != 0) shadow_expect(g.heap_begin, g.heap_begin + megabyte);
 }
 
+/// The tool sends the running thread here out of a loop that nothing ends (cli/endless_loop.hpp).
+/// It waits for ever, as it would in the loop, but the others go on.
+[[noreturn]] void refuge(u64 pc) {
+    for (;;) block(wait_for::nothing_ends, 0, never, pc + 1);
+}
+
 [[noreturn]] void exit_server(int status) {
     kernel(SYS_exit_group, status);
     __builtin_unreachable();
@@ -173,6 +179,7 @@ void serve() {
         unwound_here(0); // its first call initialises: not in the middle of a run
         kernel(SYS_sched_getaffinity, 0, sizeof own_cpus, as_long(&own_cpus));
         bound = true;
+        g.shared->refuge = reinterpret_cast<u64>(&refuge);
         g.shared->server_ready = 1;
         serve_commands(commands, replies);
     }

@@ -226,6 +226,26 @@ class Command(unittest.TestCase):
         text = "volatile int x; int main() { for (;;) x = x + 1; }"
         self.expect(self.check(self.tsan(text)), 3, "does not end")
 
+    def test_a_loop_that_the_compiler_has_made_endless(self):
+        text = (
+            "#include <thread>\nbool ready = false;\n"
+            "int main() { std::thread t([] { ready = true; }); while (!ready) {} t.join(); }"
+        )
+        run, report = self.report(self.build(text, "-O1", "-fsanitize=thread"))
+        self.expect(run, 1, "the compiler read once")
+        self.assertEqual({f["kind"] for f in report["findings"]}, {"data-race", "livelock"})
+        self.assertFalse([line for line in report["limits"] if "given up" in line])
+        for finding in report["findings"]:
+            self.expect(self.heddle("replay", finding["path"]), 1, "happened again")
+
+    def test_a_long_calculation_is_no_endless_loop(self):
+        text = (
+            "#include <thread>\nint main() { std::thread t([] {\n"
+            'for (unsigned i = 0; i != 1u << 28; ++i) asm volatile("");\n}); t.join(); }'
+        )
+        program = self.build(text, "-O1", "-fsanitize=thread")
+        self.expect(self.heddle("check", "--schedules", "3", "--", program), 0, "No bug")
+
     def test_a_program_that_blocks_in_the_kernel(self):
         text = (
             "#include <unistd.h>\n"
