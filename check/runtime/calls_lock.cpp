@@ -15,7 +15,15 @@ namespace {
 
 constexpr int robust_bit = 16; // of glibc's mutex kind
 
-int try_lock(u64 address, int type, u64 pc) {
+u64 key(const volatile void* p) {
+    return address_of(p);
+}
+
+} // namespace
+
+namespace heddle::check::rt {
+
+int try_lock_object(u64 address, int type, u64 pc) {
     thread* t = self;
     const u64 quiet = quiet_steps();
     learn_operation(pc);
@@ -40,7 +48,7 @@ int try_lock(u64 address, int type, u64 pc) {
     return orphaned ? EOWNERDEAD : 0;
 }
 
-int unlock(u64 address, int type, u64 pc) {
+int release_object(u64 address, int type, u64 pc) {
     sync_object& o = sync_at(address);
     if (o.owner != self) {
         // Only a checked mutex must say so; for the others it is undefined, and glibc unlocks.
@@ -58,11 +66,7 @@ int unlock(u64 address, int type, u64 pc) {
     return 0;
 }
 
-u64 key(const volatile void* p) {
-    return address_of(p);
-}
-
-} // namespace
+} // namespace heddle::check::rt
 
 HEDDLE_HOOK int pthread_mutex_init(pthread_mutex_t* m, const pthread_mutexattr_t* a) {
     if (has_turn()) forget_sync(key(m));
@@ -82,7 +86,7 @@ HEDDLE_HOOK int pthread_mutex_lock(pthread_mutex_t* m) {
 }
 HEDDLE_HOOK int pthread_mutex_trylock(pthread_mutex_t* m) {
     if (!has_turn()) return real().mutex_trylock(m);
-    return try_lock(key(m), mutex_type(m), PC);
+    return try_lock_object(key(m), mutex_type(m), PC);
 }
 HEDDLE_HOOK int pthread_mutex_timedlock(pthread_mutex_t* m, const timespec* until) {
     if (!has_turn()) return real().mutex_lock(m);
@@ -94,7 +98,7 @@ HEDDLE_HOOK int pthread_mutex_clocklock(pthread_mutex_t* m, clockid_t c, const t
 }
 HEDDLE_HOOK int pthread_mutex_unlock(pthread_mutex_t* m) {
     if (!has_turn()) return real().mutex_unlock(m);
-    return unlock(key(m), mutex_type(m), PC);
+    return release_object(key(m), mutex_type(m), PC);
 }
 HEDDLE_HOOK int pthread_mutex_consistent(pthread_mutex_t*) {
     return 0; // the next owner of a robust mutex is consistent from the start
@@ -112,10 +116,10 @@ HEDDLE_HOOK int pthread_spin_lock(pthread_spinlock_t* s) {
     return has_turn() ? lock_object(key(s), PTHREAD_MUTEX_NORMAL, never, PC, wait_for::spin) : 0;
 }
 HEDDLE_HOOK int pthread_spin_trylock(pthread_spinlock_t* s) {
-    return has_turn() ? try_lock(key(s), PTHREAD_MUTEX_NORMAL, PC) : 0;
+    return has_turn() ? try_lock_object(key(s), PTHREAD_MUTEX_NORMAL, PC) : 0;
 }
 HEDDLE_HOOK int pthread_spin_unlock(pthread_spinlock_t* s) {
-    return has_turn() ? unlock(key(s), PTHREAD_MUTEX_NORMAL, PC) : 0;
+    return has_turn() ? release_object(key(s), PTHREAD_MUTEX_NORMAL, PC) : 0;
 }
 
 // Annotations for home-made locks (<sanitizer/tsan_interface.h>).

@@ -143,6 +143,26 @@ struct once_run {
 
 } // namespace
 
+namespace heddle::check::rt {
+
+int run_once(pthread_once_t* control, void (*routine)(), u64 pc) {
+    point(op::once, key(control), pc, true);
+    sync_object& o = sync_at(key(control));
+    if (o.count == 0 && (*control & 2) != 0) o.count = 2; // done before control began
+    while (o.count == 1) block(wait_for::once, key(control), never, pc);
+    acquire_from(o.clock, self);
+    if (o.count == 2) return 0;
+    o.count = 1;
+    o.owner = self;
+    o.held_from = here(pc);
+    once_run run{o, key(control), wait_for::once, control};
+    routine();
+    run.done = true;
+    return 0;
+}
+
+} // namespace heddle::check::rt
+
 HEDDLE_HOOK int pthread_rwlock_init(pthread_rwlock_t* l, const pthread_rwlockattr_t*) {
     if (has_turn()) forget_sync(key(l));
     return 0;
@@ -180,20 +200,7 @@ HEDDLE_HOOK int pthread_rwlock_unlock(pthread_rwlock_t* l) {
 }
 
 HEDDLE_HOOK int pthread_once(pthread_once_t* control, void (*routine)()) {
-    if (!has_turn()) return real().once(control, routine);
-    point(op::once, key(control), PC, true);
-    sync_object& o = sync_at(key(control));
-    if (o.count == 0 && (*control & 2) != 0) o.count = 2; // done before control began
-    while (o.count == 1) block(wait_for::once, key(control), never, PC);
-    acquire_from(o.clock, self);
-    if (o.count == 2) return 0;
-    o.count = 1;
-    o.owner = self;
-    o.held_from = here(PC);
-    once_run run{o, key(control), wait_for::once, control};
-    routine();
-    run.done = true;
-    return 0;
+    return has_turn() ? run_once(control, routine, PC) : real().once(control, routine);
 }
 
 // The Itanium C++ ABI's guard of a function's static variable: the first byte says "done".

@@ -19,6 +19,23 @@ u64 key(const volatile void* p) {
     return address_of(p);
 }
 
+int fail_with(int error) {
+    if (error == 0) return 0;
+    errno = error;
+    return -1;
+}
+
+/// Named semaphores live in this process only: what another process does is not controlled.
+struct named_semaphore {
+    char name[64];
+    sem_t semaphore;
+};
+named_semaphore* named[64];
+
+} // namespace
+
+namespace heddle::check::rt {
+
 int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc) {
     learn_operation(pc);
     point(op::cond_wait, condition, pc, true);
@@ -31,7 +48,7 @@ int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc) {
     return notified ? 0 : ETIMEDOUT;
 }
 
-int notify(u64 condition, bool all, u64 pc) {
+int notify_condition(u64 condition, bool all, u64 pc) {
     learn_operation(pc);
     point(all ? op::notify_all : op::notify_one, condition, pc, true);
     thread* found[max_threads];
@@ -51,20 +68,7 @@ int notify(u64 condition, bool all, u64 pc) {
     return 0;
 }
 
-int fail_with(int error) {
-    if (error == 0) return 0;
-    errno = error;
-    return -1;
-}
-
-/// Named semaphores live in this process only: what another process does is not controlled.
-struct named_semaphore {
-    char name[64];
-    sem_t semaphore;
-};
-named_semaphore* named[64];
-
-} // namespace
+} // namespace heddle::check::rt
 
 HEDDLE_HOOK int pthread_cond_init(pthread_cond_t* c, const pthread_condattr_t* a) {
     __builtin_memset(c, 0, sizeof *c);
@@ -95,10 +99,10 @@ pthread_cond_clockwait(pthread_cond_t* c, pthread_mutex_t* m, clockid_t clock, c
     return wait_condition(key(c), key(m), deadline_of(clock, t), PC);
 }
 HEDDLE_HOOK int pthread_cond_signal(pthread_cond_t* c) {
-    return has_turn() ? notify(key(c), false, PC) : real().cond_signal(c);
+    return has_turn() ? notify_condition(key(c), false, PC) : real().cond_signal(c);
 }
 HEDDLE_HOOK int pthread_cond_broadcast(pthread_cond_t* c) {
-    return has_turn() ? notify(key(c), true, PC) : real().cond_broadcast(c);
+    return has_turn() ? notify_condition(key(c), true, PC) : real().cond_broadcast(c);
 }
 
 HEDDLE_HOOK int sem_init(sem_t* s, int, unsigned value) {

@@ -41,6 +41,13 @@ u32 unlock_object(u64 address);
 void relock_object(u64 address, u32 depth, u64 pc);
 int mutex_type(const pthread_mutex_t* m);
 
+/// As the POSIX functions, for a caller at `pc` that has the turn.
+int try_lock_object(u64 address, int type, u64 pc);
+int release_object(u64 address, int type, u64 pc);
+
+int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc);
+int notify_condition(u64 condition, bool all, u64 pc);
 int semaphore_wait(u64 address, i64 deadline, u64 pc);
+int run_once(pthread_once_t* control, void (*routine)(), u64 pc);
 
 } // namespace heddle::check::rt

@@ -88,6 +88,8 @@ int wait_for_end(thread* t, i64 deadline, u64 pc) {
     return 0;
 }
 
+} // namespace
+
 int join_thread(pthread_t handle, void** result, i64 deadline, u64 pc) {
     thread* t = thread_of(handle);
     if (t == nullptr) return ESRCH;
@@ -103,8 +105,6 @@ int join_thread(pthread_t handle, void** result, i64 deadline, u64 pc) {
     if (result != nullptr) *result = t->canceled ? PTHREAD_CANCELED : t->result;
     return 0;
 }
-
-} // namespace
 
 thread* thread_of(pthread_t handle) {
     for (u32 i = g.count; i > 0; --i) // the newest first: handles are used again
@@ -138,30 +138,12 @@ void ensure_started() {
     find_stack(self);
 }
 
-void run_thread_destructors() {
-    thread* t = self;
-    while (t->at_exit != nullptr) {
-        exit_function* f = t->at_exit;
-        t->at_exit = f->next;
-        f->run(f->object);
-    }
-    for (int round = 0; round < 4; ++round) // PTHREAD_DESTRUCTOR_ITERATIONS
-        for (u32 i = 0; i < key_count; ++i) {
-            void* value = pthread_getspecific(keys[i].key);
-            if (value == nullptr || keys[i].destroy == nullptr) continue;
-            pthread_setspecific(keys[i].key, nullptr);
-            keys[i].destroy(value);
-        }
-}
-
-} // namespace heddle::check::rt
-
-HEDDLE_HOOK int pthread_create(pthread_t* into,
-                               const pthread_attr_t* attributes,
-                               void* (*start)(void*),
-                               void* argument) {
-    if (!has_turn()) return real().create(into, attributes, start, argument);
-    point(op::create, 0, PC, true);
+int create_thread(pthread_t* into,
+                  const pthread_attr_t* attributes,
+                  void* (*start)(void*),
+                  void* argument,
+                  u64 pc) {
+    point(op::create, 0, pc, true);
     thread* me = self;
     thread* t = new_thread();
     if (t == nullptr) {
@@ -185,9 +167,35 @@ HEDDLE_HOOK int pthread_create(pthread_t* into,
     if (attributes != nullptr) pthread_attr_getdetachstate(attributes, &state);
     t->detached = state == PTHREAD_CREATE_DETACHED;
     *into = t->handle;
-    record(op::create, 0, PC, t->id);
-    point(op::create, 0, PC, true); // the new thread may overtake its creator
+    record(op::create, 0, pc, t->id);
+    point(op::create, 0, pc, true); // the new thread may overtake its creator
     return 0;
+}
+
+void run_thread_destructors() {
+    thread* t = self;
+    while (t->at_exit != nullptr) {
+        exit_function* f = t->at_exit;
+        t->at_exit = f->next;
+        f->run(f->object);
+    }
+    for (int round = 0; round < 4; ++round) // PTHREAD_DESTRUCTOR_ITERATIONS
+        for (u32 i = 0; i < key_count; ++i) {
+            void* value = pthread_getspecific(keys[i].key);
+            if (value == nullptr || keys[i].destroy == nullptr) continue;
+            pthread_setspecific(keys[i].key, nullptr);
+            keys[i].destroy(value);
+        }
+}
+
+} // namespace heddle::check::rt
+
+HEDDLE_HOOK int pthread_create(pthread_t* into,
+                               const pthread_attr_t* attributes,
+                               void* (*start)(void*),
+                               void* argument) {
+    if (!has_turn()) return real().create(into, attributes, start, argument);
+    return create_thread(into, attributes, start, argument, PC);
 }
 
 HEDDLE_HOOK int pthread_join(pthread_t handle, void** result) {

@@ -13,4 +13,12 @@ void run_thread_destructors();
 
 thread* thread_of(pthread_t handle);
 
+/// As pthread_create() and pthread_join(), for a caller at `pc` that has the turn.
+int create_thread(pthread_t* into,
+                  const pthread_attr_t* attributes,
+                  void* (*start)(void*),
+                  void* argument,
+                  u64 pc);
+int join_thread(pthread_t handle, void** result, i64 deadline, u64 pc);
+
 } // namespace heddle::check::rt
