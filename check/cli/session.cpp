@@ -90,6 +90,7 @@ channel* make_channel(int& memory) {
     c->magic = channel_magic;
     c->version = protocol_version;
     c->size_check = static_cast<u32>(sizeof(channel) % 0xffffffff);
+    std::strncpy(c->tool, HEDDLE_CHECK_VERSION, sizeof c->tool - 1);
     c->config.expected_exit = -1;
     return c;
 }
@@ -191,6 +192,15 @@ void session::wait_ready() {
 void session::server_gone() {
     int status = 0;
     const bool ended = waitpid(server_, &status, WNOHANG) == server_;
+    const std::string runtime(shared_->runtime, strnlen(shared_->runtime, sizeof shared_->runtime));
+    if (!shared_->server_ready && !runtime.empty())
+        throw not_checkable(fmt::format(
+            "heddle is of version {} and the runtime library that the program loaded of version "
+            "{}; install both from one release, and let LD_LIBRARY_PATH and the program's RPATH "
+            "name no other libtsan.so.2 than that in {}",
+            HEDDLE_CHECK_VERSION,
+            runtime,
+            runtime_folder()));
     if (!shared_->server_ready)
         throw not_checkable(
             ended && WIFEXITED(status) && WEXITSTATUS(status) == 127

@@ -15,7 +15,7 @@ using u64 = std::uint64_t;
 using i64 = std::int64_t;
 
 inline constexpr u64 channel_magic = 0x316c6e6863646568; // "hedchnl1"
-inline constexpr u32 protocol_version = 1;
+inline constexpr u32 protocol_version = 2;
 inline constexpr u32 max_threads = 1024;
 inline constexpr u32 max_frames = 12;
 inline constexpr u32 max_choices = 1u << 16;
@@ -259,8 +259,11 @@ enum limit : u64 {
 };
 
 struct channel {
+    // What tool and runtime of different versions still understand of each other.
     u64 magic;
     u32 version, size_check;
+    char tool[24], runtime[24]; // releases, each written by its owner
+
     // state of the running child, for the watchdog
     u32 child, child_thread; // process id, kernel's id of the thread whose turn it is
     u64 heartbeat;

@@ -38,13 +38,18 @@ void bind_to_one_cpu() {
     allow_cpus(one);
 }
 
+constexpr char release[] = "release " HEDDLE_CHECK_VERSION;
+const char* const own_release = release + sizeof "release";
+
 channel* open_channel(int memory) {
     const long p =
         kernel(SYS_mmap, 0, sizeof(channel), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
     if (p < 0 && p > -4096) panic("cannot map the channel to the tool");
     auto* c = reinterpret_cast<channel*>(p);
+    // The program's output goes nowhere: the tool tells of it, see session::server_gone().
+    std::strncpy(c->runtime, own_release, sizeof c->runtime - 1);
     if (c->magic != channel_magic || c->version != protocol_version ||
-        c->size_check != sizeof(channel) % 0xffffffff)
+        c->size_check != sizeof(channel) % 0xffffffff || std::strcmp(c->tool, own_release) != 0)
         panic("the tool `heddle` and its runtime library are of different versions");
     return c;
 }

@@ -201,6 +201,25 @@ class Command(unittest.TestCase):
         foreign.write_bytes(image[:3000])
         self.assertEqual(self.check(foreign).returncode, 3)
 
+    def test_a_runtime_of_another_version_is_named(self):
+        build = pathlib.Path(HEDDLE).parent
+        mixed = self.folder / "mixed"
+        mixed.mkdir()
+        for name in ("heddle", "libtsan.so.2", "libclang_rt.tsan-x86_64.so"):
+            shutil.copy(build / name, mixed / name)
+        library = mixed / "libtsan.so.2"
+        own = re.search(rb"release (\d+\.\d+\.\d+)\0", library.read_bytes())
+        other = b"7" + own[1][1:]
+        library.write_bytes(library.read_bytes().replace(own[0], b"release " + other + b"\0"))
+        run = subprocess.run(
+            [mixed / "heddle", "check", "--", self.tsan(LOST_UPDATE)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.one_line(run, 3, f"version {own[1].decode()} and the runtime library")
+        self.assertIn(f"of version {other.decode()}; install both from one release", run.stderr)
+
     def test_a_program_that_fails_alone(self):
         self.expect(self.check(self.tsan("int main() { return 3; }")), 4, "exit status 3")
         self.expect(
