@@ -1,5 +1,7 @@
 #include "strategy.hpp"
 
+#include <iterator>
+
 namespace heddle::check {
 
 namespace {
@@ -22,13 +24,27 @@ strategy_kind strategy_of(strategy_kind asked, u64 seed, u64 number) {
     if (number == 1) return strategy_kind::in_order;
     if (number == 2) return strategy_kind::reversed;
     if (asked != strategy_kind::mix) return asked;
-    constexpr strategy_kind arms[] = {strategy_kind::random_walk,
-                                      strategy_kind::pct,
-                                      strategy_kind::pos,
-                                      strategy_kind::pos,
-                                      strategy_kind::hold};
+    // Simple bugs take few switches, which is what PCT is best at; each other arm has its turn.
+    constexpr strategy_kind early[] = {strategy_kind::pct,
+                                       strategy_kind::hold,
+                                       strategy_kind::pct,
+                                       strategy_kind::pos,
+                                       strategy_kind::pct,
+                                       strategy_kind::random_walk,
+                                       strategy_kind::pct,
+                                       strategy_kind::pos};
+    // What is not found soon is found by the two that break up the order of single operations.
+    constexpr strategy_kind later[] = {strategy_kind::random_walk,
+                                       strategy_kind::pct,
+                                       strategy_kind::pos,
+                                       strategy_kind::pos,
+                                       strategy_kind::pos,
+                                       strategy_kind::hold,
+                                       strategy_kind::hold,
+                                       strategy_kind::hold};
+    if (number < 3 + std::size(early)) return early[number - 3];
     random_source random(seed * 31 + number);
-    return arms[random.below(5)];
+    return later[random.below(static_cast<u32>(std::size(later)))];
 }
 
 const char* name_of(strategy_kind kind) {

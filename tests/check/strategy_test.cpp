@@ -66,6 +66,18 @@ TEST(Strategy, StartsEveryMixWithTheTwoSchedulesWithoutPreemption) {
     EXPECT_EQ(strategy_of(strategy_kind::mix, 99, 2), strategy_kind::reversed);
 }
 
+TEST(Strategy, UsesEveryArmWithinTheFirstTenSchedulesOfAMix) {
+    for (u64 seed = 1; seed < 20; ++seed)
+        for (const auto kind : {strategy_kind::random_walk,
+                                strategy_kind::pct,
+                                strategy_kind::pos,
+                                strategy_kind::hold}) {
+            bool used = false;
+            for (u64 n = 3; n <= 10; ++n) used |= strategy_of(strategy_kind::mix, seed, n) == kind;
+            EXPECT_TRUE(used) << name_of(kind) << ", seed " << seed;
+        }
+}
+
 TEST(Minimise, LeavesOnlyTheChoicesThatMatter) {
     std::vector<choice> all;
     for (u64 step = 1; step <= 40; ++step) all.push_back({step, choice::thread, 1});
