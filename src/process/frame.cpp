@@ -1,9 +1,9 @@
 #include "frame.hpp"
 
+#include <heddle/detail/large_buffer.hpp>
 #include <heddle/error.hpp>
 
 #include <errno.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -22,6 +22,7 @@ constexpr std::size_t stage_size = 64 * 1024;
 constexpr std::uint64_t longest_frame = std::uint64_t{1} << 46;
 constexpr std::size_t most_descriptors = 253; // the kernel's SCM_MAX_FD
 constexpr int frames_a_write = 32;
+constexpr std::size_t most_apart = 64; // buffers a message; leaves descriptors for handles
 } // namespace
 
 descriptor::~descriptor() {
@@ -75,50 +76,22 @@ void throw_cannot_attach() {
                                 "pass it to the process as an argument");
 }
 
-// --- large buffers
-// -----------------------------------------------------------------------------
-
-namespace {
-constexpr std::size_t most_apart = 64; ///< in a message; leaves descriptors for handles
-
-/// A memfd with these bytes. Writing them, rather than mapping the memfd, costs
-/// no page faults.
-shared_descriptor file_of(const std::byte* bytes, std::size_t count) {
-    const int fd = memfd_create("heddle", MFD_CLOEXEC);
-    if (fd < 0) return nullptr;
-    auto file = std::make_shared<const descriptor>(fd);
-    for (std::size_t done = 0; done < count;) {
-        const ssize_t put = write(fd, bytes + done, count - done);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return nullptr;
-        done += static_cast<std::size_t>(put);
-    }
-    return file;
-}
-} // namespace
-
 void message::append_large(const void* bytes, std::size_t count, bool apart) {
     shared_descriptor file;
     if (apart && descriptors_.size() < most_apart) {
-        file = file_of(static_cast<const std::byte*>(bytes), count);
+        file = lend_large({static_cast<const std::byte*>(bytes), count});
     }
     append_value(file != nullptr);
     if (file) append_value(attach(std::move(file)));
     else append(bytes, count);
 }
 
-void reader::take_large(void* into, std::size_t count) {
-    if (!take_value<bool>()) return take(into, count);
-    const shared_descriptor file = descriptor_at(take_value<std::uint32_t>());
-    for (std::size_t done = 0; done < count;) {
-        const ssize_t got = pread(file->get(),
-                                  static_cast<std::byte*>(into) + done,
-                                  count - done,
-                                  static_cast<off_t>(done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) throw_too_short(count);
-        done += static_cast<std::size_t>(got);
-    }
+large_view reader::take_large(std::size_t count) {
+    if (take_value<bool>()) return {descriptor_at(take_value<std::uint32_t>()), count};
+    if (count > left()) throw_too_short(count);
+    const std::byte* const here = body_.get() + at_;
+    at_ += count;
+    return large_view({here, count});
 }
 
 void append_text(message& to, const std::string& text) {

@@ -4,6 +4,7 @@
 #include "modules.hpp"
 
 #include <heddle/detail/child_handle.hpp>
+#include <heddle/detail/large_buffer.hpp>
 
 #include <signal.h>
 
@@ -21,6 +22,8 @@ child_handle::child_handle(const std::string& name, message call) {
     out.add(std::make_shared<const message>(std::move(call)));
     // A child that dies before it has read all of this says so by its exit code.
     out.flush(made.data.get(), true);
+    out = frame_sink();
+    drop_large(); // nobody may be here to do that later
     pid_ = made.pid;
     pidfd_ = std::move(made.pidfd);
     control_ = std::move(made.control);

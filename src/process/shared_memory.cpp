@@ -26,18 +26,19 @@ shared_memory::shared_memory(std::size_t size) : size_(size) {
     if (fd < 0) fail("heddle: cannot make shared memory");
     file_ = std::make_shared<const descriptor>(fd);
     if (ftruncate(fd, static_cast<off_t>(size)) != 0) fail("heddle: cannot size shared memory");
-    map();
+    map(false);
 }
 
-shared_memory::shared_memory(shared_descriptor made) : file_(std::move(made)) {
+shared_memory::shared_memory(shared_descriptor made, bool now) : file_(std::move(made)) {
     struct stat about{};
     if (fstat(file_->get(), &about) != 0) fail("heddle: cannot look at shared memory");
     size_ = static_cast<std::size_t>(about.st_size);
-    map();
+    map(now);
 }
 
-void shared_memory::map() {
-    void* const at = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, file_->get(), 0);
+void shared_memory::map(bool now) {
+    const int flags = MAP_SHARED | (now ? MAP_POPULATE : 0);
+    void* const at = mmap(nullptr, size_, PROT_READ | PROT_WRITE, flags, file_->get(), 0);
     if (at == MAP_FAILED) fail("heddle: cannot map shared memory");
     data_ = static_cast<std::byte*>(at);
 }

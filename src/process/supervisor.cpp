@@ -2,6 +2,7 @@
 #include "local_workers.hpp"
 #include "modules.hpp"
 
+#include <heddle/detail/large_buffer.hpp>
 #include <heddle/error.hpp>
 
 #include <poll.h>
@@ -144,7 +145,10 @@ void local_workers::wait_for_events() {
         }
         timeout = wait_time();
     }
-    if (poll(watched.data(), watched.size(), timeout) <= 0) return;
+    const bool tidies = timeout < 0 && keeps_large();
+    const int events = poll(watched.data(), watched.size(), tidies ? large_kept_ms : timeout);
+    if (tidies && events == 0) drop_large();
+    if (events <= 0) return;
     if (watched[0].revents) {
         std::uint64_t count = 0;
         std::lock_guard lock(mutex_);

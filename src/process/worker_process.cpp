@@ -3,6 +3,7 @@
 #include "frame.hpp"
 #include "modules.hpp"
 
+#include <heddle/detail/large_buffer.hpp>
 #include <heddle/detail/mp_init.hpp>
 #include <heddle/detail/wire.hpp>
 #include <heddle/error.hpp>
@@ -147,7 +148,12 @@ private:
                 passed_over_ = false;
                 out_.add(make_frame(frame_kind::passed, tickets_));
             }
-            if (!out_.flush(data_descriptor, true) || !in_.pump(data_descriptor, true)) leave(0);
+            if (!out_.flush(data_descriptor, true)) leave(0);
+            if (keeps_large()) {
+                pollfd data{data_descriptor, POLLIN, 0};
+                if (poll(&data, 1, large_kept_ms) == 0) drop_large();
+            }
+            if (!in_.pump(data_descriptor, true)) leave(0);
         }
     }
     void send(shared_message frame) {

@@ -1,6 +1,7 @@
 /// How values become bytes and back: cereal's rules, into our own buffers.
 #pragma once
 
+#include <heddle/detail/large_buffer.hpp>
 #include <heddle/detail/wire.hpp>
 
 #include <type_traits>
@@ -30,9 +31,8 @@ namespace heddle::detail {
 
 /// Writes into a message.
 ///
-/// A buffer of `large` bytes or more is not copied into the message: it is
-/// written to a memfd of its own, whose descriptor travels, and read from there
-/// straight into its place.
+/// A buffer of `large` bytes or more is not copied into the message but into shared memory of its
+/// own, whose descriptor travels; see large_buffer.hpp.
 class out_archive : public cereal::OutputArchive<out_archive, cereal::AllowEmptyClassElision> {
 public:
     static constexpr std::size_t large = std::size_t{256} << 10;
@@ -59,8 +59,28 @@ class in_archive : public cereal::InputArchive<in_archive, cereal::AllowEmptyCla
 public:
     explicit in_archive(reader& from) : InputArchive(this), from_(from) {}
     void bytes(void* data, std::size_t count) {
-        if (count >= out_archive::large) from_.take_large(data, count);
-        else from_.take(data, count);
+        if (count < out_archive::large) return from_.take(data, count);
+        const large_view lent = from_.take_large(count);
+        __builtin_memcpy(data, lent.data(), count);
+    }
+    /// Fills a vector or string of numbers. Not by `resize`, where it can be helped, which would
+    /// write all of a large one once more.
+    template <class Container>
+    void elements(Container& into, std::size_t count) {
+        using element = typename Container::value_type;
+        const std::size_t size = count * sizeof(element);
+        if (size < out_archive::large) {
+            into.resize(count);
+            return from_.take(into.data(), size);
+        }
+        const large_view lent = from_.take_large(size);
+        if (lent.aligned_for(alignof(element))) {
+            const auto* const first = reinterpret_cast<const element*>(lent.data());
+            into.assign(first, first + count);
+        } else {
+            into.resize(count);
+            __builtin_memcpy(into.data(), lent.data(), size);
+        }
     }
     shared_descriptor attached(std::uint32_t place) const { return from_.descriptor_at(place); }
 
@@ -94,6 +114,20 @@ void CEREAL_SAVE_FUNCTION_NAME(out_archive& to, const cereal::BinaryData<T>& dat
 template <class T>
 void CEREAL_LOAD_FUNCTION_NAME(in_archive& from, cereal::BinaryData<T>& data) {
     from.bytes(data.data, static_cast<std::size_t>(data.size));
+}
+/// Instead of cereal's own, which resizes first.
+template <plain_number T, class A>
+    requires(!std::is_same_v<T, bool>)
+void CEREAL_LOAD_FUNCTION_NAME(in_archive& from, std::vector<T, A>& numbers) {
+    cereal::size_type count = 0;
+    from(cereal::make_size_tag(count));
+    from.elements(numbers, count);
+}
+template <class T, class Traits, class A>
+void CEREAL_LOAD_FUNCTION_NAME(in_archive& from, std::basic_string<T, Traits, A>& text) {
+    cereal::size_type count = 0;
+    from(cereal::make_size_tag(count));
+    from.elements(text, count);
 }
 template <class T>
 void CEREAL_SERIALIZE_FUNCTION_NAME(out_archive& to, cereal::NameValuePair<T>& pair) {

@@ -21,8 +21,9 @@ public:
     shared_memory() noexcept = default;
     /// Makes `size` bytes of zeros. @throws std::system_error
     explicit shared_memory(std::size_t size);
-    /// Maps what another process has made. @throws std::system_error
-    explicit shared_memory(shared_descriptor made);
+    /// Maps what another process has made, with `now` all its pages at once, which is cheaper than
+    /// a fault for each. @throws std::system_error
+    explicit shared_memory(shared_descriptor made, bool now = false);
     shared_memory(shared_memory&& other) noexcept;
     shared_memory& operator=(shared_memory&& other) noexcept;
     ~shared_memory();
@@ -31,7 +32,7 @@ public:
     const shared_descriptor& file() const noexcept { return file_; }
 
 private:
-    void map();
+    void map(bool now);
     shared_descriptor file_;
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;

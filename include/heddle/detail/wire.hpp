@@ -118,6 +118,8 @@ private:
 /// Throws std::invalid_argument: a handle of shared memory was put into an mp::queue.
 [[noreturn]] void throw_cannot_attach();
 
+class large_view;
+
 /// A frame that has arrived, read from front to back.
 class reader {
 public:
@@ -140,7 +142,8 @@ public:
         return value;
     }
     /// Takes what append_large added. @throws heddle::error  it is not all there.
-    void take_large(void* into, std::size_t count);
+    /// What is returned must not outlive this reader.
+    large_view take_large(std::size_t count);
     /// Takes all that is left.
     std::span<const std::byte> rest() noexcept {
         return {body_.get() + std::exchange(at_, head_.length), head_.length - at_};
