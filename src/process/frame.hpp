@@ -19,7 +19,6 @@ enum class frame_kind : std::uint16_t {
     call,          ///< pool → worker
     ready,         ///< worker → pool: set up, and gives its version
     refused,       ///< worker → pool: cannot work at all, and why
-    started,       ///< worker → pool: this call is the one I run now
     ended,         ///< worker → pool: its result or failure
     passed,        ///< worker → pool: all that was sent so far has been run or was taken back
     last           ///< one past the end
@@ -35,7 +34,6 @@ public:
     bool pump(int socket, bool wait);
     /// Takes the next complete frame.
     std::optional<reader> next();
-    bool has_frame() const noexcept { return !frames_.empty(); }
 
 private:
     void take_head();

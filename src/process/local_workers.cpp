@@ -29,6 +29,7 @@ bool local_worker::withdraw(sent_call& s) noexcept {
     std::uint32_t expected = claims::offered;
     if (!page().of(s.ticket).compare_exchange_strong(expected, claims::withdrawn)) return false;
     s.taken_back = true;
+    s.deadline_ns = 0;
     return true;
 }
 
@@ -69,9 +70,10 @@ bool local_workers::cancel(const call_id& id) noexcept {
     }
     for (const auto& w : workers_) {
         for (sent_call& s : w->sent) {
-            if (s.id != id) continue;
+            if (s.id != id || s.taken_back) continue;
             if (!w->withdraw(s)) return false;
             s.what = carried_call();
+            start_next(*w);
             wake();
             return true;
         }
@@ -111,7 +113,9 @@ void local_workers::close(closing how) noexcept {
     std::lock_guard lock(mutex_);
     closed_ = true;
     if (how == closing::cancel_pending) {
-        drop_queue(completion::kind::cancelled, "");
+        // What has been started once, and is to be again because its worker died, cannot be
+        // cancelled.
+        drop_queue(completion::kind::cancelled, "its worker died and then the pool was shut down");
         for (const auto& w : workers_) {
             for (sent_call& s : w->sent) {
                 if (w->withdraw(s))
@@ -211,6 +215,7 @@ void local_workers::send(local_worker& w, const call_id& id, carried_call&& c) {
     w.out.add(s.what.bytes);
     w.sent.push_back(std::move(s));
     ++w.tickets;
+    start_next(w);
     if (stop) {
         ::send(w.process.control.get(), &id.number, sizeof id.number, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
@@ -224,7 +229,7 @@ void local_workers::forget_taken_back(local_worker& w) {
 
 void local_workers::end_call(carried_call&& c, completion::kind how, std::string cause) {
     if (!c.of) return;
-    notes_.push_back({std::move(c), false, {how, {}, std::move(cause)}});
+    notes_.push_back({std::move(c), {how, {}, std::move(cause)}});
 }
 
 void local_workers::drop_queue(completion::kind how, const std::string& cause) {
@@ -241,7 +246,6 @@ void local_workers::handle(local_worker& w, reader frame) {
         deaths_in_a_row_ = 0;
         return;
     case frame_kind::refused: return break_pool("no worker can work: " + take_text(frame));
-    case frame_kind::started: return call_started(w, frame.head().id);
     case frame_kind::ended: return call_ended(w, std::move(frame));
     case frame_kind::passed:
         w.past = std::max(w.past, std::min(frame.head().id, w.tickets));
@@ -250,22 +254,21 @@ void local_workers::handle(local_worker& w, reader frame) {
     }
 }
 
-void local_workers::call_started(local_worker& w, std::uint64_t number) {
+/// A worker takes what it was sent in turn, so nobody has to tell what it does now.
+void local_workers::start_next(local_worker& w) noexcept {
     for (sent_call& s : w.sent) {
-        if (s.id.number != number || s.taken_back) continue;
-        s.started = true;
-        w.past = s.ticket;
+        if (s.taken_back) continue;
+        if (s.started) return;
+        // If it has just been cancelled, whoever did that is about to take it back.
+        s.started = client_.started(s.what);
         if (options_.task_timeout) s.deadline_ns = deadline::after(*options_.task_timeout).ns;
-        carried_call started{.of = s.what.of, .record = s.what.record, .bytes = {}};
-        notes_.push_back({std::move(started), true, {}});
-        return forget_taken_back(w);
+        return;
     }
-    throw error("a worker started a call that it was not sent");
 }
 
 void local_workers::call_ended(local_worker& w, reader frame) {
     const auto at = std::find_if(w.sent.begin(), w.sent.end(), [&](const sent_call& s) {
-        return s.id.number == frame.head().id && s.started;
+        return s.id.number == frame.head().id && w.page().of(s.ticket).load() == claims::taken;
     });
     if (at == w.sent.end()) throw error("a worker ended a call that it had not started");
     const std::int64_t took = frame.head().microseconds;
@@ -273,10 +276,10 @@ void local_workers::call_ended(local_worker& w, reader frame) {
     usual_microseconds_ = static_cast<std::uint32_t>(
         std::clamp<std::int64_t>(usual + (took - usual) / 8 - (took < usual), 0, 1'000'000));
     w.past = at->ticket + 1;
-    notes_.push_back(
-        {std::move(at->what), false, {completion::kind::answered, std::move(frame), ""}});
+    notes_.push_back({std::move(at->what), {completion::kind::answered, std::move(frame), ""}});
     w.sent.erase(at);
     forget_taken_back(w);
+    start_next(w);
 }
 
 /// Lets workers leave that have done their share, or have nothing more to come.

@@ -5,6 +5,8 @@
 #include "frame.hpp"
 #include "transport.hpp"
 
+#include <poll.h>
+
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -33,7 +35,7 @@ struct sent_call {
     call_id id;
     carried_call what;
     std::uint64_t ticket = 0;     ///< its slot among the claims
-    bool started = false;         ///< the worker has said so
+    bool started = false;         ///< is the worker's next one, or it runs already
     bool taken_back = false;      ///< the worker will pass it over
     std::int64_t deadline_ns = 0; ///< when it has run too long; 0: never
 };
@@ -79,7 +81,6 @@ public:
 private:
     struct note { ///< something to tell the client, once the lock is released
         carried_call what;
-        bool is_start = false;
         completion how;
     };
     using worker_list = std::vector<std::unique_ptr<local_worker>>;
@@ -88,9 +89,9 @@ private:
     void loop();
     bool all_done() const;
     int wait_time() const;
-    void wait_for_events();
+    void watch();
+    void wait_for_events(int timeout);
     void wake() noexcept;
-    void tell();
 
     // Workers come and go; on the supervisor only.
     int wanted_workers() const;
@@ -106,7 +107,7 @@ private:
 
     // With mutex_ held.
     void handle(local_worker& w, reader frame);
-    void call_started(local_worker& w, std::uint64_t number);
+    void start_next(local_worker& w) noexcept;
     void call_ended(local_worker& w, reader frame);
     bool dispatch();
     void let_idle_leave();
@@ -126,7 +127,8 @@ private:
     std::map<call_id, carried_call> queue_;
     worker_list workers_; ///< changed by the supervisor only, with the lock
     std::vector<note> notes_;
-    std::string broken_; ///< why no call can run any more; empty while they can
+    std::vector<pollfd> watched_; ///< the eventfd, then three of each worker; by the supervisor
+    std::string broken_;          ///< why no call can run any more; empty while they can
     bool closed_ = false;
     std::optional<closing> ending_;           ///< how the workers are to be ended
     std::int64_t kill_at_ns_ = 0;             ///< when SIGTERM has had its time

@@ -94,7 +94,9 @@ public:
     int workers() const noexcept { return carrier_->workers(); }
     std::size_t pending() const noexcept { return gone_after_fork() ? 0 : carrier_->pending(); }
 
-    void started(const carried_call& c) noexcept override { c.of->start(); }
+    bool started(const carried_call& c) noexcept override {
+        return c.of->start() || c.of->current() == phase::running;
+    }
     void ended(carried_call&& c, completion&& how) noexcept override {
         task& t = *c.of;
         if (how.how == completion::kind::cancelled) t.cancel(true);

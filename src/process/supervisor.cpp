@@ -38,7 +38,6 @@ void local_workers::run() {
 
 void local_workers::loop() {
     for (;;) {
-        tell();
         int to_start = 0;
         {
             std::lock_guard lock(mutex_);
@@ -48,31 +47,24 @@ void local_workers::loop() {
             let_idle_leave();
         }
         for (; to_start > 0; --to_start) start_worker();
+        std::vector<note> news;
+        int timeout = 0;
         {
             std::lock_guard lock(mutex_);
-            if (all_done()) return;
-            if (!notes_.empty()) continue;
+            if (all_done() && notes_.empty()) return;
+            watch();
+            timeout = all_done() ? 0 : wait_time();
+            news.swap(notes_);
         }
-        wait_for_events();
-    }
-}
-
-/// Tells the client what has happened, in order, without the lock.
-void local_workers::tell() {
-    std::vector<note> now;
-    {
-        std::lock_guard lock(mutex_);
-        now.swap(notes_);
-    }
-    for (note& n : now) {
-        if (n.is_start) client_.started(n.what);
-        else client_.ended(std::move(n.what), std::move(n.how));
+        // Last of all, without the lock: whoever is woken by it submits the next call most likely,
+        // and should not have to wait for us.
+        for (note& n : news) client_.ended(std::move(n.what), std::move(n.how));
+        wait_for_events(timeout);
     }
 }
 
 bool local_workers::all_done() const {
-    if (!closed_ || !queue_.empty() || !notes_.empty()) return false;
-    return workers_.empty();
+    return closed_ && queue_.empty() && workers_.empty();
 }
 
 int local_workers::wanted_workers() const {
@@ -132,24 +124,22 @@ int local_workers::wait_time() const {
     return left <= 0 ? 0 : static_cast<int>(std::min<std::int64_t>(left / 1'000'000 + 1, 60'000));
 }
 
-void local_workers::wait_for_events() {
-    std::vector<pollfd> watched{{wake_up_.get(), POLLIN, 0}};
-    int timeout = -1;
-    {
-        std::lock_guard lock(mutex_);
-        for (const auto& w : workers_) {
-            const auto wants = static_cast<short>(w->out.empty() ? POLLIN : POLLIN | POLLOUT);
-            watched.push_back({w->process.errors.get(), POLLIN, 0});
-            watched.push_back({w->process.data.get(), wants, 0});
-            watched.push_back({w->process.pidfd.get(), POLLIN, 0});
-        }
-        timeout = wait_time();
+void local_workers::watch() {
+    watched_.assign(1, {wake_up_.get(), POLLIN, 0});
+    for (const auto& w : workers_) {
+        const auto wants = static_cast<short>(w->out.empty() ? POLLIN : POLLIN | POLLOUT);
+        watched_.push_back({w->process.errors.get(), POLLIN, 0});
+        watched_.push_back({w->process.data.get(), wants, 0});
+        watched_.push_back({w->process.pidfd.get(), POLLIN, 0});
     }
+}
+
+void local_workers::wait_for_events(int timeout) {
     const bool tidies = timeout < 0 && keeps_large();
-    const int events = poll(watched.data(), watched.size(), tidies ? large_kept_ms : timeout);
+    const int events = poll(watched_.data(), watched_.size(), tidies ? large_kept_ms : timeout);
     if (tidies && events == 0) drop_large();
     if (events <= 0) return;
-    if (watched[0].revents) {
+    if (watched_[0].revents) {
         std::uint64_t count = 0;
         std::lock_guard lock(mutex_);
         [[maybe_unused]] const ssize_t got = read(wake_up_.get(), &count, sizeof count);
@@ -158,7 +148,7 @@ void local_workers::wait_for_events() {
     // What a worker printed came before what it sent, and both before its end.
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         local_worker& w = *workers_[i];
-        const pollfd* const of = &watched[1 + 3 * i];
+        const pollfd* const of = &watched_[1 + 3 * i];
         if (of[0].revents) overhear(w);
         if (of[1].revents & (POLLIN | POLLHUP | POLLERR)) listen(w, true);
         if (!of[2].revents) continue;

@@ -35,12 +35,15 @@ struct completion {
     std::string cause;
 };
 
-/// Who is told what becomes of calls. Called on the transport's thread, without its locks.
+/// Who is told what becomes of calls.
 class transport_client {
 public:
-    /// A worker runs the call now.
-    virtual void started(const carried_call& c) noexcept = 0;
+    /// A worker has been sent the call and has nothing to do before it; may come again if that
+    /// worker dies. False if the call was cancelled meanwhile. On any thread, with the transport's
+    /// locks.
+    virtual bool started(const carried_call& c) noexcept = 0;
     /// The call has ended; exactly once for each that was submitted, unless `cancel` took it back.
+    /// On the transport's thread, without its locks.
     virtual void ended(carried_call&& c, completion&& how) noexcept = 0;
 
 protected:

@@ -172,8 +172,6 @@ private:
             return;
         }
         passed_over_ = false;
-        // The result of the last call waits for this, so that both go in one write.
-        send(make_frame(frame_kind::started, frame.head().id));
         run_call(frame);
     }
 
@@ -198,8 +196,7 @@ private:
                     call.head().id,
                     static_cast<std::uint32_t>(std::min<std::int64_t>(took.count(), most)));
         std::fflush(stdout); // what the task printed comes before its result, and is never lost
-        out_.add(std::make_shared<const message>(std::move(result)));
-        if (!in_.has_frame() && !out_.flush(data_descriptor, true)) leave(0);
+        send(std::make_shared<const message>(std::move(result)));
     }
 
     [[noreturn]] void run_process(reader& call) {

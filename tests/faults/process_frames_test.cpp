@@ -23,7 +23,7 @@ void append(stream& to, const detail::shared_message& frame) {
 stream good_frames() {
     stream all;
     append(all, detail::make_frame(detail::frame_kind::ready, 0));
-    append(all, detail::make_frame(detail::frame_kind::started, 7));
+    append(all, detail::make_frame(detail::frame_kind::passed, 7));
     append(all, detail::make_frame(detail::frame_kind::ended, 7, [](detail::message& m) {
                m.append_value(true);
                try {
