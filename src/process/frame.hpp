@@ -19,8 +19,8 @@ enum class frame_kind : std::uint16_t {
     call,          ///< pool → worker
     ready,         ///< worker → pool: set up, and gives its version
     refused,       ///< worker → pool: cannot work at all, and why
-    ended,         ///< worker → pool: its result or failure
-    passed,        ///< worker → pool: all that was sent so far has been run or was taken back
+    ended,         ///< worker → pool: its result or failure, if it is too large for a slot
+    passed,        ///< worker → pool: look at the slots; so many of them are behind me
     last           ///< one past the end
 };
 constexpr std::uint32_t wire_version = 1;
@@ -34,6 +34,8 @@ public:
     bool pump(int socket, bool wait);
     /// Takes the next complete frame.
     std::optional<reader> next();
+    /// How many are complete.
+    std::size_t count() const noexcept { return frames_.size(); }
 
 private:
     void take_head();

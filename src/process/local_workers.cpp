@@ -27,7 +27,8 @@ std::size_t local_worker::load() const noexcept {
 bool local_worker::withdraw(sent_call& s) noexcept {
     if (s.started || s.taken_back) return false;
     std::uint32_t expected = claims::offered;
-    if (!page().of(s.ticket).compare_exchange_strong(expected, claims::withdrawn)) return false;
+    if (!page().of(s.ticket).state.compare_exchange_strong(expected, claims::withdrawn))
+        return false;
     s.taken_back = true;
     s.deadline_ns = 0;
     return true;
@@ -152,7 +153,8 @@ std::size_t local_workers::depth() const noexcept {
 
 bool local_workers::has_room(const local_worker& w) const noexcept {
     if (w.now != local_worker::state::ready || w.ended) return false;
-    if (w.tickets - w.past >= claims::count - 1) return false;
+    const std::uint64_t oldest = w.sent.empty() ? w.past : std::min(w.past, w.sent.front().ticket);
+    if (w.tickets - oldest >= claims::count - 1) return false;
     const auto most = static_cast<std::uint64_t>(options_.max_tasks_per_worker);
     return most == 0 || w.tickets < most;
 }
@@ -211,7 +213,7 @@ void local_workers::send(local_worker& w, const call_id& id, carried_call&& c) {
     for (const std::uint32_t all = modules_named(); w.modules_known < all; ++w.modules_known) {
         w.out.add(describe_module(w.modules_known));
     }
-    w.page().of(w.tickets).store(claims::offered);
+    w.page().of(w.tickets).state.store(claims::offered);
     w.out.add(s.what.bytes);
     w.sent.push_back(std::move(s));
     ++w.tickets;
@@ -268,18 +270,51 @@ void local_workers::start_next(local_worker& w) noexcept {
 
 void local_workers::call_ended(local_worker& w, reader frame) {
     const auto at = std::find_if(w.sent.begin(), w.sent.end(), [&](const sent_call& s) {
-        return s.id.number == frame.head().id && w.page().of(s.ticket).load() == claims::taken;
+        return s.id.number == frame.head().id &&
+               w.page().of(s.ticket).state.load() == claims::taken;
     });
     if (at == w.sent.end()) throw error("a worker ended a call that it had not started");
-    const std::int64_t took = frame.head().microseconds;
-    const std::int64_t usual = usual_microseconds_;
-    usual_microseconds_ = static_cast<std::uint32_t>(
-        std::clamp<std::int64_t>(usual + (took - usual) / 8 - (took < usual), 0, 1'000'000));
-    w.past = at->ticket + 1;
-    notes_.push_back({std::move(at->what), {completion::kind::answered, std::move(frame), ""}});
+    w.past = std::max(w.past, at->ticket + 1);
+    note_answer(*at, std::move(frame));
     w.sent.erase(at);
     forget_taken_back(w);
     start_next(w);
+}
+
+void local_workers::note_answer(sent_call& s, reader answer) {
+    const std::int64_t took = answer.head().microseconds;
+    const std::int64_t usual = usual_microseconds_;
+    usual_microseconds_ = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(usual + (took - usual) / 8 - (took < usual), 0, 1'000'000));
+    notes_.push_back({std::move(s.what), {completion::kind::answered, std::move(answer), ""}});
+}
+
+/// Takes the answers that lie in the worker's slots; true if there were any.
+bool local_workers::collect(local_worker& w) {
+    const auto answered = [&](sent_call& s) {
+        claims::slot& slot = w.page().of(s.ticket);
+        if (s.taken_back || slot.state.load() != claims::answered) return false;
+        frame_header head;
+        head.length = std::min<std::size_t>(slot.size, claims::small);
+        head.microseconds = slot.microseconds;
+        head.id = s.id.number;
+        auto body = std::make_unique_for_overwrite<std::byte[]>(head.length);
+        std::copy_n(slot.answer.data(), head.length, body.get());
+        note_answer(s, reader(head, std::move(body), {}));
+        w.past = std::max(w.past, s.ticket + 1);
+        return true;
+    };
+    if (std::erase_if(w.sent, answered) == 0) return false;
+    forget_taken_back(w);
+    start_next(w);
+    return true;
+}
+
+/// A worker with many short calls before it need not tell of each. We look again after a
+/// millisecond; if it has not got on by then, one of them is not so short.
+claims::attention local_workers::attention_to(const local_worker& w, bool goes_on) const noexcept {
+    const bool many = goes_on && depth() == deepest && w.sent.size() > 2 * calls_low;
+    return many ? claims::attention::low : claims::attention::any;
 }
 
 /// Lets workers leave that have done their share, or have nothing more to come.

@@ -108,6 +108,9 @@ private:
     // With mutex_ held.
     void handle(local_worker& w, reader frame);
     void start_next(local_worker& w) noexcept;
+    void note_answer(sent_call& s, reader answer);
+    bool collect(local_worker& w);
+    claims::attention attention_to(const local_worker& w, bool goes_on) const noexcept;
     void call_ended(local_worker& w, reader frame);
     bool dispatch();
     void let_idle_leave();

@@ -41,6 +41,12 @@ void local_workers::loop() {
         int to_start = 0;
         {
             std::lock_guard lock(mutex_);
+            for (const auto& w : workers_) {
+                const bool goes_on = collect(*w);
+                w->page().wanted.store(attention_to(*w, goes_on));
+                collect(*w); // what came before that will not be told
+            }
+            dispatch();
             check_deadlines();
             if (ending_ || !broken_.empty()) end_workers();
             to_start = wanted_workers();
@@ -118,6 +124,11 @@ int local_workers::wait_time() const {
             }
         }
     }
+    for (const auto& w : workers_) {
+        // relaxed: written by this thread and cleared by the worker; at worst a nap for nothing.
+        const bool low = w->page().wanted.load(std::memory_order_relaxed) == claims::attention::low;
+        if (low) return 1; // the next of those calls may be a long one after all
+    }
     if (kill_at_ns_ != 0 && (next == 0 || kill_at_ns_ < next)) next = kill_at_ns_;
     if (next == 0) return -1;
     const std::int64_t left = next - now_ns();
@@ -159,8 +170,9 @@ void local_workers::wait_for_events(int timeout) {
         bury(w, *status);
     }
     std::lock_guard lock(mutex_);
+    for (const auto& w : workers_)
+        w->page().wanted.store(claims::attention::none); // we look anyway
     std::erase_if(workers_, [](const auto& w) { return w->ended; });
-    dispatch();
 }
 
 /// Takes what the worker has sent; with `once` a single read, else all there is.
@@ -236,6 +248,7 @@ void local_workers::break_pool(const std::string& cause) {
 /// The worker has ended and all that it sent has been taken: settles what it still had.
 void local_workers::bury(local_worker& w, const exit_status& status) {
     std::lock_guard lock(mutex_);
+    collect(w); // what it had answered outlives it
     w.ended = true;
     std::string cause =
         "its worker (process " + std::to_string(w.process.pid) + ") " + describe(status);
@@ -250,7 +263,7 @@ void local_workers::bury(local_worker& w, const exit_status& status) {
     }
     for (sent_call& s : w.sent) {
         if (s.taken_back) continue;
-        const bool ran = w.page().of(s.ticket).load() == claims::taken;
+        const bool ran = w.page().of(s.ticket).state.load() == claims::taken;
         if (!broken_.empty()) end_call(std::move(s.what), completion::kind::lost, broken_);
         else if (!ran) queue_.emplace(s.id, std::move(s.what));
         else if (w.timed_out) end_call(std::move(s.what), completion::kind::timed_out, "");

@@ -166,16 +166,15 @@ private:
         if (frame.head().kind != kind_of(frame_kind::call)) throw error("an unexpected frame");
         if (is_process_) run_process(frame);
         std::uint32_t expected = claims::offered;
-        auto& slot = reinterpret_cast<claims*>(page_.data())->of(tickets_++);
-        if (!slot.compare_exchange_strong(expected, claims::taken)) {
+        claims::slot& slot = page().of(tickets_++);
+        if (!slot.state.compare_exchange_strong(expected, claims::taken)) {
             passed_over_ = true; // the pool has taken it back
             return;
         }
-        passed_over_ = false;
-        run_call(frame);
+        run_call(frame, slot);
     }
 
-    void run_call(reader& call) {
+    void run_call(reader& call, claims::slot& slot) {
         using clock = std::chrono::steady_clock;
         const clock::time_point began = clock::now();
         const std::stop_token stop = stops_.begin(call.head().id);
@@ -192,12 +191,30 @@ private:
         const auto took =
             std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - began);
         const auto most = static_cast<std::int64_t>(UINT32_MAX);
-        result.seal(kind_of(frame_kind::ended),
-                    call.head().id,
-                    static_cast<std::uint32_t>(std::min<std::int64_t>(took.count(), most)));
+        const auto microseconds =
+            static_cast<std::uint32_t>(std::min<std::int64_t>(took.count(), most));
         std::fflush(stdout); // what the task printed comes before its result, and is never lost
-        send(std::make_shared<const message>(std::move(result)));
+        const std::size_t size = result.body().size();
+        if (size > claims::small || !result.descriptors().empty()) {
+            result.seal(kind_of(frame_kind::ended), call.head().id, microseconds);
+            return send(std::make_shared<const message>(std::move(result)));
+        }
+        std::memcpy(slot.answer.data(), result.body().data(), size);
+        slot.size = static_cast<std::uint32_t>(size);
+        slot.microseconds = microseconds;
+        slot.state.store(claims::answered);
+        tell_answered();
     }
+
+    /// Makes the pool look at the slots, if it wants to.
+    void tell_answered() {
+        const claims::attention wanted = page().wanted.load();
+        if (wanted == claims::attention::none) return;
+        if (wanted == claims::attention::low && in_.count() > calls_low) return;
+        page().wanted.store(claims::attention::none); // told once is enough
+        send(make_frame(frame_kind::passed, tickets_));
+    }
+    claims& page() noexcept { return *reinterpret_cast<claims*>(page_.data()); }
 
     [[noreturn]] void run_process(reader& call) {
         try {

@@ -101,6 +101,20 @@ TEST(WorkerFaults, F71TenThousandTasksWithWorkersKilledFromOutsideAreAllAccounte
     EXPECT_EQ(book.values() + book.broken(), book.submitted());
 }
 
+TEST(WorkerFaults, F71WhatAWorkerAnsweredOutlivesIt) {
+    process_pool pool(1);
+    std::vector<future<int>> all;
+    const auto strike = [](int n) {
+        if (n == 100) std::raise(SIGKILL);
+        return n;
+    };
+    for (int i = 0; i < 200; ++i) all.push_back(pool.submit(strike, i));
+    for (int i = 0; i < 200; ++i) {
+        if (i == 100) EXPECT_THROW(all[100].result(), broken_process_pool_error);
+        else EXPECT_EQ(all[static_cast<std::size_t>(i)].result(), i);
+    }
+}
+
 TEST(WorkerFaults, F72AWorkerThatLeavesInATaskSaysWithWhichCode) {
     process_pool pool(1);
     expect_says(why_broken(pool.submit([] { _exit(0); })), "exit code 0");
