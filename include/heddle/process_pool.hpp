@@ -29,8 +29,8 @@ namespace heddle {
 /// A task whose worker dies fails with `broken_process_pool_error`, which names the task, the
 /// signal or exit code, and the worker's last words; the worker's other tasks go to another. What
 /// a task throws comes back as itself if it is exactly a standard type (a `std::system_error` with
-/// its code), else as `remote_error`. `cancel()` on a future takes a task back until it is known
-/// that a worker has started it.
+/// its code), else as `remote_error`. `cancel()` on a future takes a task back until it is the
+/// next of a worker.
 ///
 /// Example:
 ///     heddle::process_pool pool({.max_workers = 4});
