@@ -38,6 +38,7 @@ void bind_to_one_cpu() {
     allow_cpus(one);
 }
 
+// With a word before it, by which the command tests find it, to make another release of a copy.
 constexpr char release[] = "release " HEDDLE_CHECK_VERSION;
 const char* const own_release = release + sizeof "release";
 

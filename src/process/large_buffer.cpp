@@ -101,7 +101,8 @@ void put_back(lent_memory* memory) noexcept {
         oldest = std::move(s.kept.front());
         s.kept.erase(s.kept.begin());
     }
-    s.kept.push_back(std::move(back)); // there is room: see take()
+    // Nothing may be allocated here. There is room, made by take(), unless drop_large() came since.
+    if (s.kept.size() < s.kept.capacity()) s.kept.push_back(std::move(back));
 }
 
 /// The smallest that is large enough, or new memory.
