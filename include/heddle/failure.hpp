@@ -44,9 +44,9 @@ failure_handler set_failure_handler(failure_handler handler);
 /// Call it first in `main`: the threads that Heddle starts afterwards get a small stack of their
 /// own for it, without which a stack overflow cannot be noted. Heddle never does this by itself,
 /// since signals belong to the program. Does not block; calls after the first do nothing. Throws
-/// std::system_error if the system refuses, and can then be called again.
+/// std::bad_alloc, and can then be called again.
 ///
-/// Cost: five system calls, and three more and 16 KiB a thread. Thread safety: callable from any
+/// Cost: a dozen system calls, and four more and 16 KiB a thread. Thread safety: callable from any
 /// thread.
 ///
 /// Example:

@@ -13,9 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <mutex>
 #include <string_view>
-#include <system_error>
 
 namespace heddle {
 
@@ -140,21 +138,21 @@ crash_stack::~crash_stack() {
 } // namespace detail
 
 void note_crashes() {
-    static std::once_flag once;
-    std::call_once(once, [] {
+    // A pointer that stays, so that no leak is seen: the stack is this thread's to the end.
+    static const detail::crash_stack* const own = [] {
         detail::noting.store(true, std::memory_order_relaxed); // see its protocol
-        new detail::crash_stack;                               // this thread's, to the end
+        const auto* const stack = new detail::crash_stack;
         struct sigaction action{};
         action.sa_sigaction = &detail::note_crash;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
         sigfillset(&action.sa_mask);
         for (detail::noted_signal& each : detail::noted) {
             sigaction(each.number, nullptr, &each.before);
-            if (sigaction(each.number, &action, nullptr) != 0) {
-                throw std::system_error(errno, std::generic_category(), "note_crashes: sigaction");
-            }
+            sigaction(each.number, &action, nullptr); // cannot fail for these
         }
-    });
+        return stack;
+    }();
+    (void)own;
 }
 
 } // namespace heddle
