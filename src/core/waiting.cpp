@@ -182,11 +182,11 @@ bool wait_for_batch(task& front, task& later, duration at_most, deadline limit) 
     return front.wait(limit);
 }
 
-void nap_until_nonzero(const atomic<std::int64_t>& word) noexcept {
+void nap_until_at_least(const atomic<std::int64_t>& word, std::int64_t enough) noexcept {
     // Real time on purpose: what is waited for is work, not a clock.
     const timespec nap{0, 20'000};
     // relaxed: a hint, both for us and for the caller.
-    for (int i = 0; i < 4 && word.load(std::memory_order_relaxed) == 0; ++i) {
+    for (int i = 0; i < 4 && word.load(std::memory_order_relaxed) < enough; ++i) {
         nanosleep(&nap, nullptr);
     }
 }

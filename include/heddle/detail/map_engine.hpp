@@ -163,8 +163,13 @@ protected:
     std::size_t front_size() const noexcept { return pending_.front().size; }
 
 private:
-    /// A consumer that is faster than the workers sleeps for so long at a time.
-    static constexpr std::int64_t batch_ns = 200'000;
+    /// For how long at a time a consumer that is faster than the workers sleeps: an eighth of the
+    /// time since the map began. So nothing comes late by more than an eighth (or 1 ms), and a
+    /// long map is not interrupted for each of its many short chunks.
+    std::int64_t batch_ns() const noexcept {
+        constexpr std::int64_t at_least = 20'000, at_most = 1'000'000;
+        return std::clamp((now_ns() - began_) / 8, at_least, at_most);
+    }
 
     struct pending {
         future<R> one; ///< for a chunk of one item, else:
@@ -190,9 +195,11 @@ private:
     }
 
     bool wait_for_front() {
-        const std::size_t later = std::min(chunks_worth(batch_ns), pending_.size() - 1);
-        return wait_for_batch(
-            *pending_.front().of(), *pending_[later].of(), duration(batch_ns), limit_);
+        task& front = *pending_.front().of();
+        if (front.done()) return true;
+        const std::int64_t batch = batch_ns();
+        const std::size_t later = std::min(chunks_worth(batch), pending_.size() - 1);
+        return wait_for_batch(front, *pending_[later].of(), duration(batch), limit_);
     }
     /// Waits for the next chunk and makes its results current.
     void next_chunk() {

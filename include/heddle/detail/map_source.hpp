@@ -31,25 +31,49 @@ concept mappable = sizeof...(Ranges) > 0 && (std::ranges::input_range<Ranges> &&
                    (std::ranges::viewable_range<Ranges> && ...) &&
                    std::is_invocable_v<std::decay_t<F>&, item_t<Ranges>...>;
 
-/// Notes how long an item took, on the real clock: the longest counts, so slow items stay alone.
-class stopwatch {
+/// How long the first items took, on the real clock.
+///
+/// Protocol: three relaxed counters; what they say together is a hint, however they interleave.
+class item_times {
     using clock = std::chrono::steady_clock;
 
 public:
-    explicit stopwatch(atomic<std::int64_t>& longest_ns) : longest_ns_(longest_ns) {}
-    ~stopwatch() {
-        const std::int64_t took = std::max<std::int64_t>((clock::now() - began_) / duration(1), 1);
-        // relaxed: a hint, see map_shared.
-        if (took > longest_ns_.load(std::memory_order_relaxed)) {
-            longest_ns_.store(took, std::memory_order_relaxed); // as above
-        }
+    /// Notes one item, from its construction to its destruction.
+    class stopwatch {
+    public:
+        explicit stopwatch(item_times& notes) : notes_(notes) {}
+        ~stopwatch() { notes_.note((clock::now() - began_) / duration(1)); }
+        stopwatch(const stopwatch&) = delete;
+        stopwatch& operator=(const stopwatch&) = delete;
+
+    private:
+        item_times& notes_;
+        clock::time_point began_ = clock::now();
+    };
+
+    const atomic<std::int64_t>& count() const noexcept { return count_; }
+    /// About how long an item takes, in ns; 0 if not known. The mean without the longest one, which
+    /// may only have been the first, or lost its processor; two slow ones are taken for the rule.
+    std::int64_t typical_ns() const noexcept {
+        // relaxed: a hint, as are those below.
+        const std::int64_t count = count_.load(std::memory_order_relaxed);
+        const std::int64_t sum = sum_.load(std::memory_order_relaxed); // as above
+        if (count <= 1) return sum;
+        return std::max<std::int64_t>(
+            (sum - longest_.load(std::memory_order_relaxed)) / (count - 1), 1); // as above
     }
-    stopwatch(const stopwatch&) = delete;
-    stopwatch& operator=(const stopwatch&) = delete;
 
 private:
-    atomic<std::int64_t>& longest_ns_;
-    clock::time_point began_ = clock::now();
+    void note(std::int64_t ns) noexcept {
+        ns = std::max<std::int64_t>(ns, 1);
+        if (ns > longest_.load(std::memory_order_relaxed)) { // relaxed, all four: see the class
+            longest_.store(ns, std::memory_order_relaxed);
+        }
+        sum_.fetch_add(ns, std::memory_order_relaxed);
+        count_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    atomic<std::int64_t> count_{0}, sum_{0}, longest_{0};
 };
 
 /// What the chunks of one map share: the callable, and the inputs, into which the arguments may
@@ -64,8 +88,7 @@ struct map_shared {
     /// Protocol: set once, when the results are dropped; chunks look before each item. Relaxed:
     /// no data depends on it.
     atomic<bool> stopped{false};
-    /// Protocol: about how long an item takes, in ns, 0 if not known; a hint.
-    atomic<std::int64_t> item_ns{0};
+    item_times times;
 };
 
 template <class Executor, class F, class... Views>
@@ -162,19 +185,17 @@ private:
         return ((std::get<I>(at_) == std::ranges::end(std::get<I>(shared_->views))) || ...);
     }
 
-    std::int64_t item_ns() const noexcept {
-        return shared_->item_ns.load(std::memory_order_relaxed); // a hint
-    }
     std::size_t chunks_worth(std::int64_t ns) const noexcept override {
-        const auto chunk_ns = item_ns() * static_cast<std::int64_t>(this->front_size());
+        const auto chunk_ns =
+            shared_->times.typical_ns() * static_cast<std::int64_t>(this->front_size());
         return chunk_ns == 0 ? 0 : static_cast<std::size_t>(ns * workers_ / chunk_ns);
     }
 
     std::size_t chunk_size() const noexcept {
         if (this->options_.chunk_size != 0) return this->options_.chunk_size;
         // Items that take microseconds only are soon known to, if a worker gets to run.
-        if (submitted_count_ == measured_items) nap_until_nonzero(shared_->item_ns);
-        const std::int64_t each = item_ns();
+        if (submitted_count_ == measured_items) nap_until_at_least(shared_->times.count(), 8);
+        const std::int64_t each = shared_->times.typical_ns();
         // Worth about 100 µs, so that a task's cost and the wake-ups vanish; but never so many that
         // the workers' shares would be uneven, nor for items of which one might as well be a task.
         constexpr std::int64_t worth_ns = 100'000, at_most = 1024;
@@ -214,7 +235,7 @@ private:
     void submit_one(arguments&& inputs) {
         if (++submitted_count_ <= measured_items) {
             auto run = [with = shared_.get(), in = std::move(inputs)]() mutable -> result {
-                const stopwatch note(with->item_ns);
+                const item_times::stopwatch note(with->times);
                 return call(*with, std::move(in));
             };
             this->submitted(executor_.submit(std::move(run)));

@@ -20,8 +20,8 @@ void unique_tasks(std::vector<task*>& tasks);
 /// workers is then woken once for the tasks between the two, and not once for each.
 bool wait_for_batch(task& front, task& later, duration at_most, deadline limit);
 
-/// Sleeps until `word` is set, but not longer than some 0.3 ms.
-void nap_until_nonzero(const atomic<std::int64_t>& word) noexcept;
+/// Sleeps until `word` is `enough`, but not longer than some 0.3 ms.
+void nap_until_at_least(const atomic<std::int64_t>& word, std::int64_t enough) noexcept;
 
 /// Gives the tasks of a set one by one as they finish. O(1) for each completion, one wake-up for
 /// a whole burst; the protocol is in src/core/README.md [Completions].
