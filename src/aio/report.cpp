@@ -22,25 +22,7 @@ namespace {
 
 std::string describe_coroutine_code(const void* code) {
     if (!code) return "(ended)";
-    // One further, since describe_code() takes return addresses.
-    const std::string text = describe_code(static_cast<const char*>(code) + 1);
-    // The compilers' names for the code behind a coroutine: clang "fetch(int) [clone .resume]",
-    // g++ "fetch(fetch(int)::_Z5fetchi.Frame*)".
-    const auto mark = text.find("::_Z");
-    if (mark == std::string::npos) {
-        const auto clone = text.find(" [clone");
-        if (clone == std::string::npos) return text;
-        return text.substr(0, clone) + (text.ends_with("])") ? ")" : "");
-    }
-    const auto place = text.find(" (");
-    const std::size_t name = place == std::string::npos ? 0 : place + 2;
-    for (auto at = text.find('(', name); at < mark; at = text.find('(', at + 1)) {
-        const std::string before = text.substr(name, at - name);
-        if (!before.empty() && text.compare(at + 1, before.size(), before) == 0) {
-            return text.substr(0, name) + text.substr(at + 1, mark - at - 1) + (name ? ")" : "");
-        }
-    }
-    return text;
+    return describe_code(static_cast<const char*>(code) + 1); // it takes return addresses
 }
 
 } // namespace

@@ -60,6 +60,23 @@ std::string ask_addr2line(const std::string& module, std::uintptr_t offset) {
     return output;
 }
 
+/// Strips what the compilers add to a coroutine's name for the code behind it: clang
+/// "fetch(int) [clone .resume]", g++ "fetch(fetch(int)::_Z5fetchi.Frame*) [clone .actor]".
+std::string without_additions(std::string function) {
+    if (const auto clone = function.find(" [clone"); clone != std::string::npos) {
+        function.resize(clone);
+    }
+    if (function.ends_with(".cold")) function.resize(function.size() - 5);
+    const auto mark = function.find("::_Z");
+    if (mark == std::string::npos) return function;
+    for (auto at = function.find('('); at < mark; at = function.find('(', at + 1)) {
+        if (at != 0 && function.compare(at + 1, at, function, 0, at) == 0) {
+            return function.substr(at + 1, mark - at - 1);
+        }
+    }
+    return function;
+}
+
 /// Picks the first frame outside Heddle's own headers from "function\nfile:line\n" pairs.
 std::string first_user_frame(const std::string& lines) {
     for (std::size_t at = 0; at < lines.size();) {
@@ -67,8 +84,7 @@ std::string first_user_frame(const std::string& lines) {
         if (end_of_function == std::string::npos) break;
         std::size_t end_of_place = lines.find('\n', end_of_function + 1);
         if (end_of_place == std::string::npos) end_of_place = lines.size();
-        std::string function = lines.substr(at, end_of_function - at);
-        if (function.ends_with(".cold")) function.resize(function.size() - 5);
+        const std::string function = without_additions(lines.substr(at, end_of_function - at));
         std::string place = lines.substr(end_of_function + 1, end_of_place - end_of_function - 1);
         place = place.substr(0, place.find(" (")); // drops "(discriminator 2)"
         at = end_of_place + 1;
@@ -99,7 +115,7 @@ std::string look_up(const void* code) {
         return frame;
     }
     if (found.dli_sname) {
-        return demangle(found.dli_sname) + '+' +
+        return without_additions(demangle(found.dli_sname)) + '+' +
                hex(address - reinterpret_cast<std::uintptr_t>(found.dli_saddr));
     }
     return std::string(found.dli_fname) + '+' + hex(offset);

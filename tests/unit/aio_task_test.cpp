@@ -98,6 +98,20 @@ TEST(AioTask, NeverAwaitedIsReportedWithItsName) {
     EXPECT_NE(lost.at(0).task_name, "");
 }
 
+TEST(AioTask, NamesOfCoroutinesAreThoseOfTheSource) {
+    lost_failures lost;
+    {
+        const auto lambda = []() -> aio::task<> { co_return; };
+        aio::task<> forgotten = lambda();
+    }
+    ASSERT_EQ(lost.count(), 1u);
+    const std::string& name = lost.at(0).task_name;
+    EXPECT_EQ(name.find("_Z"), std::string::npos) << name;
+    EXPECT_EQ(name.find("Frame"), std::string::npos) << name;
+    EXPECT_EQ(name.find("clone"), std::string::npos) << name;
+    EXPECT_NE(name.find("NamesOfCoroutines"), std::string::npos) << name;
+}
+
 TEST(AioTask, LoopsAndRecursionNeedNoStack) {
     struct code {
         static aio::task<long> many() {
