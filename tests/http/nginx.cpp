@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <utility>
 #include <vector>
 
 namespace heddle::test {
@@ -70,6 +71,43 @@ pid_t start(std::vector<std::string> arguments, const std::string& log) {
 
 } // namespace
 
+bool nginx::certify(const std::string& log) const {
+    const std::string key = folder_ + "/key.pem";
+    const auto run = [&](std::vector<std::string> arguments) {
+        int status = 1;
+        const pid_t made = start(std::move(arguments), log);
+        return made > 0 && waitpid(made, &status, 0) == made && status == 0;
+    };
+    return run({"openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=heddle test",
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+                "-keyout",
+                key,
+                "-out",
+                certificate()}) &&
+           run({"openssl",
+                "x509",
+                "-in",
+                certificate(),
+                "-signkey",
+                key,
+                "-days",
+                "-1",
+                "-out",
+                expired_certificate()});
+}
+
 void nginx::configure() const {
     std::ofstream body(folder_ + "/index.html");
     body << std::string(1024, 'x');
@@ -84,42 +122,31 @@ void nginx::configure() const {
     }
     out << "server { listen 127.0.0.1:" << port1_ << " ssl; root " << folder_
         << "; location /down { return 302 http://127.0.0.1/; } }\n"
-        << "server { listen 127.0.0.1:" << port2_ << " ssl http2; root " << folder_ << "; }\n}\n";
+        << "server { listen 127.0.0.1:" << port2_ << " ssl http2; root " << folder_
+        << "; location /count { client_max_body_size 0; proxy_pass http://127.0.0.1:"
+        << counting_port_ << "; } }\n"
+        << "server { listen 127.0.0.1:" << counting_port_
+        << "; location / { client_max_body_size 0; return 200 $http_content_length; } }\n"
+        << "server { listen 127.0.0.1:" << expired_port_ << " ssl; ssl_certificate "
+        << expired_certificate() << "; root " << folder_ << "; }\n}\n";
 }
 
-nginx::nginx() : port1_(free_port()), port2_(free_port()) {
+nginx::nginx()
+    : port1_(free_port()), port2_(free_port()), expired_port_(free_port()),
+      counting_port_(free_port()) {
     char name[] = "/tmp/heddle_nginx_XXXXXX";
     folder_ = mkdtemp(name);
     const std::string log = folder_ + "/log";
-    const pid_t certifies = start({"openssl",
-                                   "req",
-                                   "-x509",
-                                   "-newkey",
-                                   "ec",
-                                   "-pkeyopt",
-                                   "ec_paramgen_curve:P-256",
-                                   "-nodes",
-                                   "-days",
-                                   "2",
-                                   "-subj",
-                                   "/CN=heddle test",
-                                   "-addext",
-                                   "subjectAltName=IP:127.0.0.1",
-                                   "-keyout",
-                                   folder_ + "/key.pem",
-                                   "-out",
-                                   certificate()},
-                                  log);
-    int status = 1;
-    if (certifies < 0 || waitpid(certifies, &status, 0) != certifies || status != 0) {
+    if (!certify(log)) {
         problem_ = "no certificate: openssl is missing or too old (Debian: openssl)";
         return;
     }
     configure();
     process_ = start({"nginx", "-p", folder_, "-c", folder_ + "/nginx.conf"}, log);
     event never;
+    int status = 1;
     for (int tries = 0; process_ > 0 && tries < 500; ++tries) {
-        if (listens(port1_) && listens(port2_)) return;
+        if (listens(port1_) && listens(port2_) && listens(expired_port_)) return;
         if (waitpid(process_, &status, WNOHANG) == process_) process_ = -1;
         never.wait_for(std::chrono::milliseconds(10));
     }
