@@ -35,7 +35,7 @@ constexpr rule rules[] = {
      "Change the condition under the mutex, and wait with a predicate."},
     {failure::use_after_free,
      "UseAfterFree",
-     "A thread uses memory that was freed.",
+     "A thread uses memory that was freed, or a local whose function may have returned.",
      "Let the last user free it, or join the users first."},
     {failure::double_free,
      "DoubleFree",

@@ -202,6 +202,7 @@ void teller::tell_failure() {
 
 void teller::tell_free() {
     const run_result& r = c.result;
+    if (r.what.kind == object::stack) return tell_return();
     f.variable = names.variable_at(r.at.address, r.what).name;
     const auto inside = [&](const event& e) {
         return e.address >= r.what.base && e.address < r.what.base + std::max<u64>(r.what.size, 1);

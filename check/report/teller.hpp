@@ -59,6 +59,9 @@ struct teller {
     void tell_failure();
     void tell_free();
 
+    // story_return.cpp: a local that outlived its function
+    void tell_return();
+
     // story_waits.cpp: threads that wait for ever
     void tell_blocked();
     void tell_wakeup(const blocked_thread& b);

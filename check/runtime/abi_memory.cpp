@@ -1,4 +1,5 @@
 // What instrumented code calls for plain memory accesses and function frames.
+#include "dead_frames.hpp"
 #include "record.hpp"
 #include "shadow.hpp"
 
@@ -52,6 +53,9 @@ void deepen(thread* t) {
     t->room *= 2;
 }
 
+/// From a function's frame address to its caller's stack pointer.
+constexpr u64 callers_frame = 16;
+
 /// In the recording run: where the frame begins, found by the return address that stands below it.
 u64 find_frame(u64 return_address, const void* from) {
     const auto* word = static_cast<const u64*>(from);
@@ -82,14 +86,19 @@ HEDDLE_HOOK void __tsan_func_entry(void* return_address) {
     if (t->depth == t->room && t->room < max_depth && t == g.current) deepen(t);
     if (t->depth < t->room) {
         const u64 pc = address_of(return_address);
-        t->stack[t->depth] = {pc, g.recording ? find_frame(pc, __builtin_frame_address(0)) : 0, PC};
+        const void* frame = __builtin_frame_address(0);
+        t->stack[t->depth] = {
+            pc, g.recording ? find_frame(pc, frame) : 0, PC, address_of(frame) + callers_frame};
     }
     ++t->depth;
 }
 
 HEDDLE_HOOK void __tsan_func_exit() {
     thread* t = self;
-    if (t != nullptr && t->depth > 0) --t->depth;
+    if (t == nullptr || t->depth == 0) return;
+    --t->depth;
+    if (g.solo || t != g.current || t->depth >= t->room) return;
+    end_frame(t, t->stack[t->depth], address_of(__builtin_frame_address(0)) + callers_frame, PC);
 }
 
 #define ACCESSES(size)                                                                             \

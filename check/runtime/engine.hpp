@@ -18,7 +18,18 @@ inline constexpr i64 never = -1;
 struct call {
     u64 pc;     // where the caller goes on
     u64 cfa;    // of the called function's frame; known only while recording
-    u64 inside; // a code address in the called function; likewise
+    u64 inside; // a code address in the called function
+    u64 low;    // its stack pointer
+};
+
+/// A function that has returned, see dead_frames.hpp.
+struct dead_frame {
+    u64 low, end; // its frame, as far as it was known
+    u64 time;     // of its thread, as in thread::epoch
+    u64 step;
+    u64 inside; // a code address in it; 0 when the thread itself has ended
+    u64 pc;     // where it returned, and where to
+    u64 back;
 };
 
 struct exit_function;
@@ -59,6 +70,9 @@ struct thread {
     u32 depth; // may be more than `room`: what lies deeper is not known
     u32 room;
     event* open_write; // its new value is not known yet
+    dead_frame* dead;  // the functions that it has left
+    u32 dead_count, dead_room;
+    u64 lent_low, lent_high; // what others have used of its stack lies in between
 
     // its life
     void* (*start)(void*);
@@ -93,6 +107,7 @@ struct alignas(64) engine {
     strategy* search;
     u64 hash;
     i64 jumped_ns;
+    u64 stacks_low, stacks_high; // all threads' stacks lie in between
     u32 next_choice;
     u64 step_limit;
     bool told_debugger;

@@ -129,6 +129,25 @@ void fail_use_after_free(u64 address, u32 size, bool write, u64 pc) {
             combine(static_cast<u64>(failure::use_after_free), free_key(address)));
 }
 
+void fail_dead_frame(u64 address, u32 size, bool write, u64 pc, u32 owner, const dead_frame& gone) {
+    run_result& r = g.shared->result;
+    r.at.thread = self->id;
+    r.at.write = write;
+    r.at.size = static_cast<u8>(size);
+    r.at.address = address;
+    r.at.step = g.step;
+    r.at.where = here(pc);
+    r.what.kind = object::stack;
+    r.what.thread = r.other.thread = owner;
+    r.what.frame_pc = gone.inside;
+    r.what.frame_cfa = gone.end;
+    r.other.step = gone.step;
+    r.other.where.count = gone.inside == 0 ? 0 : 2;
+    r.other.where.pc[0] = gone.pc;
+    r.other.where.pc[1] = gone.back;
+    end_run(failure::use_after_free, combine(static_cast<u64>(failure::use_after_free), pc));
+}
+
 void fail_double_free(u64 address, u64 pc) {
     run_result& r = g.shared->result;
     r.at.thread = self->id;

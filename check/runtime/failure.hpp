@@ -8,6 +8,8 @@ namespace heddle::check::rt {
 void report_race(const access& first, const access& second);
 
 [[noreturn]] void fail_use_after_free(u64 address, u32 size, bool write, u64 pc);
+[[noreturn]] void
+fail_dead_frame(u64 address, u32 size, bool write, u64 pc, u32 owner, const dead_frame& gone);
 [[noreturn]] void fail_double_free(u64 address, u64 pc);
 [[noreturn]] void fail_blocked();
 [[noreturn]] void fail_steps();

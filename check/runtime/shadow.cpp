@@ -1,5 +1,6 @@
 #include "shadow.hpp"
 
+#include "dead_frames.hpp"
 #include "failure.hpp"
 #include "record.hpp"
 
@@ -181,9 +182,11 @@ void check_cell(cell& c, u64 fresh, u64 address, u32 size) {
     c.slot[1] = fresh;
 }
 
-/// Whoever still used a block unordered with its end is worth a switch.
-void learn_users(const u64* slots, u32 count) {
+/// Whoever still used a word unordered with its end is worth a switch.
+void learn_users(const cell& c) {
     const thread* t = self;
+    const u64* slots = has_more(c) ? blocks[block_of(c)].slot : c.slot;
+    const u32 count = has_more(c) ? more_slots : 2;
     for (u32 i = 0; i < count; ++i)
         if (slots[i] != 0 && thread_of(slots[i]) != t->id && !ordered(slots[i], t))
             learn(place_of(slots[i]), 2);
@@ -210,6 +213,8 @@ check_access(u64 address, u64 size, bool write, bool atomic, u64 pc) {
         const cell* last = cell_if_any(address + size - 1);
         const u64 freed = (c == nullptr ? 0 : c->slot[0]) | (last == nullptr ? 0 : last->slot[0]);
         if ((freed & freed_bit) == 0) return;
+    } else if (address - self->stack_low >= self->stack_high - self->stack_low) {
+        check_frame(address, static_cast<u32>(size), write, pc);
     }
     const u64 kind = (write ? write_bit : 0) | (atomic ? atomic_bit : 0);
     const u64 fresh = location_of(pc) | kind | self->epoch;
@@ -250,14 +255,23 @@ void shadow_clear(u64 address, u64 size) {
     }
 }
 
+void shadow_end(u64 address, u64 size) {
+    for (u64 at = address & ~u64{7}; at < address + size; at += 8) {
+        cell* c = cell_if_any(at);
+        if (c == nullptr) continue;
+        learn_users(*c);
+        drop_more(*c);
+        *c = {};
+    }
+}
+
 void shadow_free(u64 address, u64 size) {
     const u64 freed = freed_bit | write_bit | self->epoch; // the heap knows where
     constexpr u64 marked = 1u << 18;                       // of a longer block, only the first part
     for (u64 at = address; at < address + size && at < address + marked; at += 8) {
         cell& c = *cell_of(at);
         open_cell(c);
-        if (has_more(c)) learn_users(blocks[block_of(c)].slot, more_slots);
-        else learn_users(c.slot, 2);
+        learn_users(c);
         drop_more(c);
         c = {{freed, 0}};
     }

@@ -76,6 +76,10 @@ void shadow_clear(u64 address, u64 size);
 /// The range is gone: the next access is a use after free.
 void shadow_free(u64 address, u64 size);
 
+/// The range is gone, and will be used again: other threads' accesses that are unordered with this
+/// moment are learned, and all are forgotten.
+void shadow_end(u64 address, u64 size);
+
 /// Makes the table ready; ranges that every run uses are entered once, before the first one.
 void shadow_begin();
 void shadow_expect(u64 begin, u64 end);

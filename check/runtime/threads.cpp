@@ -1,5 +1,6 @@
 #include "threads.hpp"
 
+#include "dead_frames.hpp"
 #include "real.hpp"
 #include "record.hpp"
 #include "shadow.hpp"
@@ -42,6 +43,8 @@ void find_stack(thread* t) {
     pthread_attr_destroy(&attributes);
     t->stack_low = address_of(low);
     t->stack_high = t->stack_low + size;
+    if (g.stacks_low == 0 || t->stack_low < g.stacks_low) g.stacks_low = t->stack_low;
+    if (t->stack_high > g.stacks_high) g.stacks_high = t->stack_high;
 }
 
 /// Stacks are used again: what the last thread did there is nothing to the next.
@@ -62,6 +65,7 @@ struct thread_end {
         record(op::thread_end, 0, PC);
         thread* t = self;
         orphan_locks(t);
+        end_stack(t);
         end_thread();
     }
 };
