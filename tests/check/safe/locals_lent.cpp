@@ -1,13 +1,13 @@
 // Locals that other threads use while their functions wait: deep calls, memory from alloca, stack
 // memory used again by the next function, an exception on the way out.
+#include <alloca.h>
+
 #include <condition_variable>
 #include <future>
 #include <latch>
 #include <mutex>
 #include <thread>
 #include <vector>
-
-#include <alloca.h>
 
 namespace {
 
