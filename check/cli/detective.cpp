@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <set>
 
 namespace heddle::check {
 
@@ -24,12 +23,6 @@ constexpr u64 most_switches = 3;
 constexpr double fewest_seconds = 1;
 constexpr int story_budget = 40; // runs to find a telling schedule for a race by chance
 constexpr double judge_seconds = 1;
-
-/// Failures that a damaged object of the standard library brings about somewhere else each time.
-bool is_damage(failure kind) {
-    return kind == failure::crash || kind == failure::use_after_free ||
-           kind == failure::double_free || kind == failure::uncaught_exception;
-}
 
 } // namespace
 
@@ -182,7 +175,7 @@ void detective::keep(finding& f) {
 void detective::find_cause(finding& f) {
     const run_result& r = result();
     for (u32 i = 0; i < r.races && i < max_races && f.cause.empty(); ++i)
-        if (const auto at = told_.find(race_identity(i)); at != told_.end()) f.cause = at->second;
+        f.cause = told_.path_of(race_identity(session_.shared(), names_, i));
 }
 
 std::optional<finding> detective::investigate(const raw_failure& raw) {
@@ -194,9 +187,13 @@ std::optional<finding> detective::investigate(const raw_failure& raw) {
     const bool again = reproduces(f, whole, true);
     if (again) tell(f, c, names_, known_);
     else ++unrepeatable_;
-    const std::string own = again ? identity(f) : "";
+    identity own = again ? identity_of(f, c, names_, told_) : identity();
     config().schedule = schedule;
-    if (!again || told_.count(own) != 0) return std::nullopt;
+    if (!again) return std::nullopt;
+    if (const std::string before = told_.path_of(own); !before.empty()) {
+        told_.add(own, before); // by its other names too
+        return std::nullopt;
+    }
     shorten(f);
     if (f.kind == failure::data_race) find_telling_schedule(f);
     else try_fewer(f, [&] { return shows(c, f.kind, f.signature); });
@@ -208,6 +205,12 @@ std::optional<finding> detective::investigate(const raw_failure& raw) {
     f.checkpoints.assign(c.checkpoints_out,
                          c.checkpoints_out + std::min(c.result.checkpoints, max_checkpoints));
     tell(f, c, names_, known_);
+    own.push_back(story_name(f));
+    if (const std::string before = told_.path_of(own); !before.empty()) {
+        told_.add(own, before);
+        config().schedule = schedule;
+        return std::nullopt;
+    }
     if (f.kind != failure::data_race) find_cause(f);
     const std::string trace = to_trace(c, names_);
     if (f.kind == failure::data_race) {
@@ -217,61 +220,9 @@ std::optional<finding> detective::investigate(const raw_failure& raw) {
     conclude(f);
     keep(f);
     std::ofstream(f.path + "/trace.json") << trace;
-    told_[own] = f.path;
+    told_.add(own, f.path);
     config().schedule = schedule;
     return f;
-}
-
-/// The same text for the same race: its two lines and the variable's name, as far as it has one.
-std::string detective::race_identity(u32 race) {
-    const auto& r = result().race[race];
-    const named what = names_.variable_at(r.second.address, r.what);
-    const std::string one = where(names_.place_of(first_place(session_.shared(), race)));
-    const std::string two = where(names_.place_of(r.second.where));
-    // Inside a container one line touches many nameless things.
-    const std::string name =
-        what.library || what.nameless ? "" : what.name.substr(0, what.name.find_first_of(".["));
-    return fmt::format("data-race {} {} {}", std::min(one, two), std::max(one, two), name);
-}
-
-/// The same text for the same bug, however it came about. Call after tell().
-std::string detective::identity(const finding& f) {
-    const run_result& r = result();
-    std::set<std::string> places;
-    const auto add = [&](const frames& w) { places.insert(where(names_.place_of(w))); };
-    std::string text = kind_name(f.kind);
-    // What a damaged object of the library leads to is one bug of each kind.
-    std::string own, damaged;
-    for (u32 i = 0; i < r.races && i < max_races; ++i) {
-        const auto& race = r.race[i];
-        const named what = names_.variable_at(race.second.address, race.what);
-        const bool told = told_.count(race_identity(i)) != 0;
-        if (damaged.empty() && what.library && told) damaged = race_identity(i);
-        if (f.kind != failure::data_race || race.signature != f.signature) continue;
-        own = race_identity(i);
-        if (!what.nameless) return own;
-    }
-    if (!damaged.empty() && (is_damage(f.kind) || f.kind == failure::data_race))
-        return f.kind == failure::data_race ? damaged : text + " after " + damaged;
-    if (f.kind == failure::data_race) return own;
-    if (f.kind == failure::deadlock || f.kind == failure::lost_wakeup) {
-        for (u32 i = 0; i < r.blocked && i < max_blocked; ++i) {
-            const auto& b = r.block[i];
-            const bool tells = b.what != wait_for::join &&
-                               (f.kind == failure::deadlock || b.what == wait_for::condition ||
-                                b.what == wait_for::futex);
-            if (tells) add(b.where);
-        }
-    } else if (f.kind == failure::use_after_free || f.kind == failure::double_free) {
-        add(r.other.where);
-        text = "use-after-free"; // the same pointer too many
-    } else if (f.kind == failure::crash) {
-        add(r.at.where);
-    } else {
-        text += f.message;
-    }
-    for (const auto& p : places) text += " " + p;
-    return text;
 }
 
 } // namespace heddle::check

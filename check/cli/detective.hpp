@@ -2,10 +2,10 @@
 // From a failure that a run showed to a finding: whether it is new, with fewer switches, told.
 
 #include "explore.hpp"
+#include "identity.hpp"
 #include "judge.hpp"
 
 #include <functional>
-#include <map>
 #include <optional>
 
 namespace heddle::check {
@@ -50,8 +50,6 @@ private:
     void find_telling_schedule(finding& f);
     void find_cause(finding& f);
     void keep(finding& f);
-    std::string race_identity(u32 race);
-    std::string identity(const finding& f);
 
     session& session_;
     const program_file program_;
@@ -60,8 +58,8 @@ private:
     symbols names_;
     background known_;
     std::unique_ptr<judge> judge_;
-    std::map<std::string, std::string> told_; // path of each finding, by its identity
-    std::string out_;                         // folder for findings
+    told_bugs told_;
+    std::string out_; // folder for findings
     u32 unrepeatable_ = 0;
     const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };

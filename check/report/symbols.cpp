@@ -94,6 +94,9 @@ const std::vector<source_place>& symbols::calls_at(u64 pc) const {
         const char* mangled =
             dwarf_formstring(dwarf_attr_integrate(&scopes[i], DW_AT_linkage_name, &a));
         place.symbol = mangled == nullptr ? "" : mangled;
+        Dwarf_Word begins = 0;
+        dwarf_formudata(dwarf_attr_integrate(&scopes[i], DW_AT_decl_line, &a), &begins);
+        place.begins = static_cast<int>(begins);
         calls.push_back(place);
         if (tag == DW_TAG_subprogram) break;
         Dwarf_Word file = 0, line = 0;

@@ -14,6 +14,7 @@ struct source_place {
     int line = 0;
     std::string function;
     std::string symbol; // the function's mangled name, when it is known
+    int begins = 0;     // the line where the function is declared, when it is known
 };
 
 std::string file_name(const std::string& path);

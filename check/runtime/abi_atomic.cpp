@@ -84,8 +84,9 @@ bool raw_exchange_if(volatile T* p, T* expected, T value) {
 }
 
 /// The turn may be lost here; afterwards nobody comes between until the operation is done.
-void arrive(op kind, u64 address, u64 pc) {
+void arrive(op kind, u64 address, u64 pc, u64 intent = 0) {
     learn_operation(pc);
+    self->intent = intent;
     point(kind, address, pc, kind != op::atomic_load);
 }
 
@@ -99,6 +100,12 @@ event* mark(op kind, u64 address, u32 size, bool writes, int order, u64 pc) {
     return line;
 }
 
+/// For the search to know of threads that spin. Double words count as work.
+template <class T>
+void changed_nothing(u64 address, T value, u64 pc, u64 intent = 0) {
+    if constexpr (sizeof(T) <= 8) note_fruitless({pc, address, intent, value, sizeof(T), false, 0});
+}
+
 template <class T>
 T load(const volatile T* p, int order, u64 pc) {
     if (!has_turn()) return raw_load(p);
@@ -106,7 +113,9 @@ T load(const volatile T* p, int order, u64 pc) {
     arrive(op::atomic_load, address, pc);
     mark(op::atomic_load, address, sizeof(T), false, order, pc);
     synchronise_load(address, order);
-    return raw_load(p);
+    const T value = raw_load(p);
+    changed_nothing(address, value, pc);
+    return value;
 }
 
 template <class T>
@@ -124,8 +133,11 @@ template <class T, class F>
 T modify(volatile T* p, int order, u64 pc, F&& change) {
     const u64 address = address_of(p);
     event* line = nullptr;
-    if (has_turn()) {
-        arrive(op::atomic_rmw, address, pc);
+    const bool turn = has_turn();
+    const u64 intent = static_cast<u64>(change(0)) * 31 + static_cast<u64>(change(1));
+    const u64 quiet = turn ? quiet_steps() : 0;
+    if (turn) {
+        arrive(op::atomic_rmw, address, pc, intent);
         line = mark(op::atomic_rmw, address, sizeof(T), true, order, pc);
         synchronise_rmw(address, order);
     }
@@ -133,6 +145,10 @@ T modify(volatile T* p, int order, u64 pc, F&& change) {
     while (!raw_exchange_if(p, &old, change(old))) {
     } // only code outside of our control can come between
     if (line != nullptr) line->after = static_cast<u64>(change(old));
+    if (turn && change(old) == old) { // an exchange that did not get the lock
+        still_quiet(quiet);
+        changed_nothing(address, old, pc, intent);
+    }
     return old;
 }
 
@@ -141,13 +157,15 @@ bool compare_exchange(volatile T* p, T* expected, T value, int order, int failed
     if (!has_turn()) return raw_exchange_if(p, expected, value);
     const u64 quiet = quiet_steps();
     const u64 address = address_of(p);
-    arrive(op::atomic_rmw, address, pc);
+    const u64 intent = static_cast<u64>(*expected) + 1;
+    arrive(op::atomic_rmw, address, pc, intent);
     const T found = raw_load(p);
     const bool will = found == *expected;
     event* line = mark(op::atomic_rmw, address, sizeof(T), will, will ? order : failed, pc);
     if (!will) {
         synchronise_load(address, failed);
         still_quiet(quiet);
+        changed_nothing(address, found, pc, intent);
         *expected = found;
         return false;
     }
@@ -166,6 +184,7 @@ void fence(int order, u64 pc) {
         t->release_fence.assign(t->clock);
         advance_clock(t);
     }
+    note_fruitless({pc, 0, 0, 0, 0, false, 0});
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

@@ -35,6 +35,7 @@ int try_lock_object(u64 address, int type, u64 pc) {
     }
     if (o.owner != nullptr) {
         still_quiet(quiet);
+        note_fruitless({pc, address, 0, address_of(o.owner), 0, true, 0});
         record(op::try_lock, address, pc, o.owner->id);
         return EBUSY;
     }

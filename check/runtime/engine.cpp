@@ -37,6 +37,7 @@ void wait_for_turn(thread* t) {
 /// What the turn's new owner counts by goes on from where it was.
 void take_up(thread* t) {
     const u64 missed = g.step - t->gave_at;
+    t->missed += missed;
     t->changed_at += missed;
     t->yielded_at += missed;
     t->slice = g.step;
@@ -65,6 +66,7 @@ struct lineup {
     candidate list[max_threads];
     thread* threads[max_threads];
     u32 count, current, fallback;
+    bool idle; // the current thread goes round and round, and another one would not
 };
 lineup line;
 
@@ -76,7 +78,8 @@ candidate describe(thread* t, bool early) {
             t->at_main_end,
             t->pending_pc == 0 ? 0 : location_id(t->pending_pc),
             t->pending_address == 0 ? 0 : object_id(t->pending_address),
-            t->serial};
+            t->serial,
+            only_waits(t)};
 }
 
 bool may_end_early(const thread* t, i64 now) {
@@ -86,13 +89,22 @@ bool may_end_early(const thread* t, i64 now) {
     return allowed && t->deadline - now <= plausible_delay_ns;
 }
 
+/// The default among several: in cyclic order after `me`, and `me` itself last.
+void follow(u32& next, u32 index, const thread* me) {
+    if (next == max_threads) next = index;
+    const bool had_passed = line.threads[next]->id > me->id;
+    if (line.threads[index]->id > me->id && !had_passed) next = index;
+}
+
 /// Fills `line`; returns false when nobody can run, now or later.
 bool line_up(thread* me, bool stays, bool yielding) {
     const i64 now = clock_ns();
     line.count = 0;
     line.current = max_threads;
     thread* first_due = nullptr;
-    u32 prompt = max_threads; // the default among those that can run at once
+    // The default among those that can run at once, and among those of them who have work to do.
+    u32 prompt = max_threads, busy = max_threads;
+    const bool goes_round = stays && sees_the_same_for_long(me);
     for (u32 i = 0; i < g.count; ++i) {
         thread* t = g.threads[i];
         const bool waits = t->state == thread::blocked && t->deadline != never;
@@ -105,14 +117,13 @@ bool line_up(thread* me, bool stays, bool yielding) {
         line.threads[index] = t;
         if (t == me && runs) line.current = index;
         if (!runs && !due) continue;
-        // Cyclic order after `me`, and `me` itself last.
-        if (prompt == max_threads) prompt = index;
-        const bool had_passed = line.threads[prompt]->id > me->id;
-        if (t->id > me->id && !had_passed) prompt = index;
+        follow(prompt, index, me);
+        if (t != me && !sees_the_same_for_long(t)) follow(busy, index, me);
     }
     if (line.current == max_threads) line.current = line.count;
-    line.fallback = prompt;
-    if (line.current < line.count && !yielding) line.fallback = line.current;
+    line.idle = goes_round && busy != max_threads;
+    line.fallback = busy != max_threads && (line.idle || yielding) ? busy : prompt;
+    if (line.current < line.count && !yielding && !line.idle) line.fallback = line.current;
     if (line.fallback != max_threads) return true;
     if (first_due == nullptr) return false;
     for (u32 i = 0; i < line.count; ++i)
@@ -176,7 +187,8 @@ u32 pick(bool yielding) {
         return line.fallback;
     }
     if (line.count == 1 || g.fair) return line.fallback;
-    ++g.shared->result.points;
+    const bool waits = line.current < line.count && line.list[line.current].only_waits;
+    if (!waits) ++g.shared->result.points;
     const situation now{line.list,
                         line.count,
                         line.current,
@@ -209,7 +221,7 @@ void checkpoint(thread* next) {
 void note_decision(u32 chosen) {
     run_result& r = g.shared->result;
     if (!g.recording || r.decisions >= max_decisions) return;
-    decision d{g.step, 0, line.current < line.count, 0};
+    decision d{g.step, 0, line.current < line.count && !line.idle, 0};
     for (u32 i = 0; i < line.count; ++i)
         if (i != chosen && !line.list[i].early && line.list[i].thread < 64)
             d.others |= u64{1} << line.list[i].thread;
@@ -233,6 +245,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
         g.step_limit *= 2;
         set_alarm();
     }
+    if (g.shared->config.schedule > 1 && all_spin_for_ever()) fail_steps();
     if (!line_up(me, stays, yielding)) {
         if (leaves && g.alive == 0) return; // the last thread ends: so does the process
         fail_blocked();
@@ -249,7 +262,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     }
     if (next == me) return;
     checkpoint(next);
-    if (stays) ++g.shared->result.switches;
+    if (stays && !line.idle) ++g.shared->result.switches;
     flush_write(me);
     give_turn(next);
     if (!leaves) wait_for_turn(me);
@@ -277,12 +290,16 @@ void arrive(op kind, u64 address, u64 pc, bool writes) {
     thread* t = self;
     flush_write(t);
     announce(t, kind, address, pc, writes);
+    const bool plain = kind == op::read || kind == op::write; // a replay does not come by here
+    t->goes_round = !plain && look_for_round(pc, address, t->intent);
+    t->intent = 0;
     if (writes) t->changed_at = g.step;
     bool yielding = false;
     if (quiet_steps() > spin_reads) {
         yielding = true;
         t->spinning = true;
         pass_time(t);
+        t->missed += quiet_steps(); // no change of its own: see generation_of()
         t->changed_at = t->yielded_at = g.step;
     } else if (g.step - t->slice > long_slice) {
         yielding = true;
@@ -328,8 +345,10 @@ void yield_turn(op kind, u64 pc) {
     flush_write(t);
     ++g.step;
     announce(t, kind, 0, pc, false);
+    t->goes_round = look_for_round(pc, 0, 0);
     pass_time(t);
     decide(true, true);
+    note_fruitless({pc, 0, 0, 0, 0, false, 0});
 }
 
 bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
@@ -337,6 +356,7 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
     flush_write(t);
     ++g.step;
     t->state = thread::blocked;
+    t->goes_round = false;
     t->waiting = what;
     t->wait_address = address;
     t->wait_since = g.step;

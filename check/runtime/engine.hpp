@@ -7,6 +7,7 @@
 
 #include "../search/strategy.hpp"
 #include "clock.hpp"
+#include "spinning.hpp"
 
 #include <pthread.h>
 
@@ -54,11 +55,15 @@ struct thread {
     op pending;
     bool pending_writes;
     u64 pending_address, pending_pc, serial;
+    u64 intent;      // operands of an atomic operation, set before its point
+    bool goes_round; // it has done the same before, and changed nothing since: see spinning.hpp
+    spin_memory spin;
 
     // Steps as this thread counts them: put forward by what others do while it waits for its turn.
     u64 changed_at; // when it last changed anything
     u64 yielded_at; // when it last yielded
     u64 gave_at;    // when it last gave its turn away
+    u64 missed;     // by how much changed_at was put forward in all, without a change
     u64 slice;      // when it got its turn
     u32 yields;     // in a row, without a change
     u32 clock_reads;
@@ -215,7 +220,7 @@ inline bool surely_unlearned(u64 pc) {
     return g.places[static_cast<u32>(pc >> 2) % max_locations].pc == pc;
 }
 
-void learn(u32 location, u32 level);
+void learn(u32 location, u16 level);
 
 /// Operations on synchronisation are learned as soon as there is somebody to compete with.
 inline void learn_operation(u64 pc) {

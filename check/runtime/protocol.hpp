@@ -237,8 +237,9 @@ struct module_info {
 /// conflict: level 2 when nothing ordered the two accesses, else 1.
 struct location {
     u64 pc; // 0: an empty entry; the highest bit is set when it is learned
-    u32 level;
-    u32 id; // 1, 2, ... in order of discovery; 0: not learned
+    u16 level;
+    u16 gives_up; // in a loop that was left although nothing that it waits for had changed
+    u32 id;       // 1, 2, ... in order of discovery; 0: not learned
 };
 
 /// What a run met that limits the trust in it; bits of channel::limits.

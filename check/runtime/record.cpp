@@ -16,7 +16,7 @@ u32 object_count;
 
 } // namespace
 
-void learn(u32 index, u32 level) {
+void learn(u32 index, u16 level) {
     if (index == 0) return;
     location& l = g.places[index];
     if (l.id == 0) l.id = ++g.shared->location_count;

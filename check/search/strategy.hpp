@@ -28,7 +28,8 @@ struct candidate {
     bool main_end;
     u32 location; // 0: not a learned one
     u32 object;
-    u64 serial; // changes with every operation of that thread
+    u64 serial;              // changes with every operation of that thread
+    bool only_waits = false; // it goes round a loop that another thread has to end
 };
 
 struct situation {
@@ -39,7 +40,7 @@ struct situation {
     bool spinning;         // it does so again and again: it waits for somebody else
     u32 default_choice;    // index of what the default schedule does
     u32 locations;         // how many have been learned
-    u64 point;             // number of this decision
+    u64 point;             // number of this decision; those of threads that only wait do not count
 };
 
 /// Which strategy schedule `number` of a mix uses; 1 and 2 are the two without preemption.
@@ -80,7 +81,7 @@ private:
     random_source random_{0};
     u32 preset_ = 0;
     bool every_access_ = false, early_timeouts_ = false, main_last_ = false;
-    bool heeds_yields_ = true;
+    bool heeds_yields_ = true, skips_waits_ = true;
     u32 main_waits_ = 0;
     u32 change_points_ = 0;
     u64 change_at_[8] = {};

@@ -61,6 +61,55 @@ TEST(Strategy, GivesWayWhenTheCurrentThreadSpins) {
     }
 }
 
+candidate waiting(u32 thread) {
+    candidate c = runnable(thread);
+    c.only_waits = true;
+    return c;
+}
+
+TEST(Strategy, PassesOverThreadsThatOnlyWaitButNotAlways) {
+    for (const auto kind : {strategy_kind::random_walk,
+                            strategy_kind::pct,
+                            strategy_kind::pos,
+                            strategy_kind::hold}) {
+        int waits = 0, runs = 0;
+        for (u64 seed = 1; seed < 200; ++seed) {
+            auto s = std::make_unique<strategy>();
+            s->begin(kind, seed, 9, 50);
+            for (u64 i = 1; i < 50; ++i, ++runs) {
+                const candidate list[] = {waiting(0), runnable(1), waiting(2)};
+                waits += s->choose({list, 3, 0, false, false, 0, 0, i}) != 1;
+            }
+        }
+        EXPECT_LT(waits * 2, runs) << name_of(kind);
+        EXPECT_GT(waits, 0) << name_of(kind); // the loop may end by itself
+    }
+}
+
+TEST(Strategy, RunsOneOfThoseThatOnlyWaitWhenThereIsNobodyElse) {
+    for (u64 seed = 1; seed < 40; ++seed) {
+        auto s = std::make_unique<strategy>();
+        s->begin(strategy_kind::pct, seed, 9, 50);
+        const candidate list[] = {waiting(0), waiting(1)};
+        EXPECT_LT(s->choose({list, 2, 0, false, false, 0, 0, 1}), 2u);
+    }
+}
+
+TEST(Strategy, SpendsNoChangeOfPriorityOnAThreadThatOnlyWaits) {
+    // The number of the decision stands still while it waits: a change there would come each time.
+    for (u64 seed = 1; seed < 200; ++seed) {
+        auto s = std::make_unique<strategy>(), twin = std::make_unique<strategy>();
+        s->begin(strategy_kind::pct, seed, 9, 3);
+        twin->begin(strategy_kind::pct, seed, 9, 3);
+        const candidate both[] = {runnable(0), runnable(1)};
+        const candidate stuck[] = {waiting(0), waiting(1)};
+        for (int i = 0; i < 20; ++i) s->choose({stuck, 2, 0, false, false, 0, 0, 2});
+        twin->choose({stuck, 2, 0, false, false, 0, 0, 2});
+        EXPECT_EQ(s->choose({both, 2, 0, false, false, 0, 0, 9}),
+                  twin->choose({both, 2, 0, false, false, 0, 0, 9}));
+    }
+}
+
 TEST(Strategy, StartsEveryMixWithTheTwoSchedulesWithoutPreemption) {
     EXPECT_EQ(strategy_of(strategy_kind::mix, 99, 1), strategy_kind::in_order);
     EXPECT_EQ(strategy_of(strategy_kind::mix, 99, 2), strategy_kind::reversed);
