@@ -105,7 +105,9 @@ void local_workers::start_worker() {
 }
 
 void local_workers::start_failed(const std::string& why) {
+    if (!workers_.empty()) return; // they go on, and whatever they do next makes us try again
     if (++deaths_in_a_row_ >= deaths_that_break) break_pool("no worker can be started: " + why);
+    else wake(); // nothing else would
 }
 
 void local_workers::configure(local_worker& w) {

@@ -66,11 +66,12 @@ public:
 private:
     void note(std::int64_t ns) noexcept {
         ns = std::max<std::int64_t>(ns, 1);
-        if (ns > longest_.load(std::memory_order_relaxed)) { // relaxed, all four: see the class
+        // relaxed, all four: hints, see the class.
+        if (ns > longest_.load(std::memory_order_relaxed)) {
             longest_.store(ns, std::memory_order_relaxed);
         }
-        sum_.fetch_add(ns, std::memory_order_relaxed);
-        count_.fetch_add(1, std::memory_order_relaxed);
+        sum_.fetch_add(ns, std::memory_order_relaxed);  // as above
+        count_.fetch_add(1, std::memory_order_relaxed); // as above
     }
 
     atomic<std::int64_t> count_{0}, sum_{0}, longest_{0};
