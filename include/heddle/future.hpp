@@ -178,14 +178,24 @@ public:
         return made;
     }
     /// The same, run by `executor`, which must outlive this task. If it no longer takes work
-    /// when the time comes, the returned future is cancelled.
+    /// when the time comes, the returned future is cancelled. Not by a process pool: a future
+    /// cannot travel, submit its result there.
     template <class Executor, class F>
         requires detail::submittable<F, future<T>> && requires(Executor& e) { e.post([] {}); }
     [[nodiscard]] auto then(Executor& executor, F&& f) const {
-        auto* next = detail::make_task("then", 1, std::forward<F>(f), future(checked()));
-        future<detail::call_result_t<F, future<T>>> made(next);
-        detail::continue_with(get(), *next, executor);
-        return made;
+        constexpr bool here = !detail::runs_elsewhere<Executor>;
+        static_assert(here,
+                      "heddle: then(executor, f) hands f this future, which cannot travel to "
+                      "another process; submit its result instead: pool.submit(f, done.result()), "
+                      "in a task of a thread_pool or a coroutine if nobody may wait here");
+        if constexpr (here) {
+            auto* next = detail::make_task("then", 1, std::forward<F>(f), future(checked()));
+            future<detail::call_result_t<F, future<T>>> made(next);
+            detail::continue_with(get(), *next, executor);
+            return made;
+        } else {
+            return future<detail::call_result_t<F, future<T>>>(); // so that one error is enough
+        }
     }
 
     /// True if both are handles to the same result (or both are empty).

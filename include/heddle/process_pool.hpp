@@ -213,4 +213,7 @@ private:
     std::shared_ptr<detail::process_engine> engine_;
 };
 
+template <>
+inline constexpr bool detail::runs_elsewhere<process_pool> = true;
+
 } // namespace heddle

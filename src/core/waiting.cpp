@@ -156,11 +156,16 @@ bool task::wait(deadline limit) {
     // With a time limit we must not start a task that may run for longer than that.
     if (here.host && limit.is_never() && here.host->run_if_pending(*this)) return true;
     if (limit.passed()) return done();
-    if (spin_until_done(*this)) return true;
+    const bool fetches = operations_->fetch && limit.is_never();
+    if (!fetches && spin_until_done(*this)) return true;
     require_reachable(*this);
     task* const self = this;
     const std::span<task* const> only(&self, 1);
     const blocking_section section(only, true, limit);
+    if (fetches) {
+        operations_->fetch(*this);
+        if (done()) return true;
+    }
     countdown c(1, false);
     countdown::entry entry;
     count_down(c, {&entry, 1}, only, limit);

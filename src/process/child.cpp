@@ -1,5 +1,7 @@
 #include "child.hpp"
 
+#include "claims.hpp"
+
 #include <heddle/error.hpp>
 
 #include <errno.h>
@@ -119,8 +121,8 @@ void require_init() {
 child start_child(bool catch_errors) {
     child made;
     descriptor_pair data = open_socket_pair(), control = open_socket_pair(), errors;
-    made.shared = shared_memory(sizeof(claims));
-    const descriptor page = above_fixed(fcntl(made.shared.file()->get(), F_DUPFD_CLOEXEC, 6));
+    made.shared = std::make_shared<const shared_memory>(sizeof(claims));
+    const descriptor page = above_fixed(fcntl(made.shared->file()->get(), F_DUPFD_CLOEXEC, 6));
     spawn_plan plan;
     plan.open(0, "/dev/null");
     if (catch_errors) {

@@ -10,13 +10,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 #include <system_error>
 
 namespace heddle::detail {
 
 namespace {
 constexpr std::size_t deepest = 32;
+
+void pass_stop_on(const local_worker& to, const call_id& id) noexcept {
+    ::send(to.process.control.get(), &id.number, sizeof id.number, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
+} // namespace
 
 std::size_t local_worker::load() const noexcept {
     std::size_t count = 0;
@@ -29,9 +35,18 @@ bool local_worker::withdraw(sent_call& s) noexcept {
     std::uint32_t expected = claims::offered;
     if (!page().of(s.ticket).state.compare_exchange_strong(expected, claims::withdrawn))
         return false;
+    page().of(s.ticket).tell_watchers();
     s.taken_back = true;
     s.deadline_ns = 0;
     return true;
+}
+
+void local_worker::note_past() noexcept {
+    // acquire: the worker has read what is in the slots before. What it says is not believed if
+    // it cannot be.
+    const std::uint32_t seen = page().past.load(std::memory_order_acquire);
+    const std::uint32_t behind = static_cast<std::uint32_t>(tickets) - seen;
+    if (behind <= claims::count) past = std::max(past, tickets - behind);
 }
 
 local_workers::local_workers(carrier_options options, transport_client& client)
@@ -58,8 +73,16 @@ void local_workers::submit(const call_id& id, carried_call&& c) {
     std::lock_guard lock(mutex_);
     if (closed_) throw shutdown_error();
     if (!broken_.empty()) throw broken_process_pool_error(broken_);
-    queue_.emplace(id, std::move(c));
     // Sending it from here, if a worker is free, saves the way over the supervisor.
+    if (queue_.empty()) {
+        if (local_worker* const to = least_loaded()) {
+            const bool idle = to->sent.empty();
+            send(*to, id, std::move(c));
+            if (!flush(*to) || (!idle && wanted_workers() > 0)) wake();
+            return;
+        }
+    }
+    queue_.emplace(id, std::move(c));
     if (!dispatch() || wanted_workers() > 0) wake();
 }
 
@@ -69,17 +92,12 @@ bool local_workers::cancel(const call_id& id) noexcept {
         if (closed_) wake();
         return true;
     }
-    for (const auto& w : workers_) {
-        for (sent_call& s : w->sent) {
-            if (s.id != id || s.taken_back) continue;
-            if (!w->withdraw(s)) return false;
-            s.what = carried_call();
-            start_next(*w);
-            wake();
-            return true;
-        }
-    }
-    return false;
+    const place at = find(id);
+    if (!at.of || !at.of->withdraw(*at.call)) return false;
+    at.call->what = carried_call();
+    start_next(*at.of);
+    wake();
+    return true;
 }
 
 void local_workers::request_stop(const call_id& id) noexcept {
@@ -88,17 +106,10 @@ void local_workers::request_stop(const call_id& id) noexcept {
         at->second.stop_requested = true;
         return;
     }
-    for (const auto& w : workers_) {
-        for (sent_call& s : w->sent) {
-            if (s.id != id || s.taken_back) continue;
-            s.what.stop_requested = true;
-            ::send(w->process.control.get(),
-                   &id.number,
-                   sizeof id.number,
-                   MSG_NOSIGNAL | MSG_DONTWAIT);
-            return;
-        }
-    }
+    const place at = find(id);
+    if (!at.of) return;
+    at.call->what.stop_requested = true;
+    pass_stop_on(*at.of, id);
 }
 
 std::size_t local_workers::pending() const noexcept {
@@ -155,8 +166,12 @@ bool local_workers::has_room(const local_worker& w) const noexcept {
     if (w.now != local_worker::state::ready || w.ended) return false;
     const std::uint64_t oldest = w.sent.empty() ? w.past : std::min(w.past, w.sent.front().ticket);
     if (w.tickets - oldest >= claims::count - 1) return false;
+    return !used_up(w);
+}
+
+bool local_workers::used_up(const local_worker& w) const noexcept {
     const auto most = static_cast<std::uint64_t>(options_.max_tasks_per_worker);
-    return most == 0 || w.tickets < most;
+    return most != 0 && w.tickets >= most;
 }
 
 local_worker* local_workers::least_loaded() {
@@ -183,12 +198,14 @@ bool local_workers::dispatch() {
     }
     if (queue_.empty()) rebalance();
     bool all_sent = true;
-    for (const auto& w : workers_) {
-        // A write that fails means that the worker is dying, which its pidfd will tell.
-        if (!w->out.empty()) w->out.flush(w->process.data.get(), false);
-        all_sent = all_sent && w->out.empty();
-    }
+    for (const auto& w : workers_) all_sent = flush(*w) && all_sent;
     return all_sent;
+}
+
+bool local_workers::flush(local_worker& w) {
+    // A write that fails means that the worker is dying, which its pidfd will tell.
+    if (!w.out.empty()) w.out.flush(w.process.data.get(), false);
+    return w.out.empty();
 }
 
 /// Gives idle workers what waits behind a running call of another.
@@ -210,17 +227,43 @@ void local_workers::send(local_worker& w, const call_id& id, carried_call&& c) {
     forget_taken_back(w);
     sent_call s{.id = id, .what = std::move(c), .ticket = w.tickets};
     const bool stop = s.what.stop_requested;
-    for (const std::uint32_t all = modules_named(); w.modules_known < all; ++w.modules_known) {
-        w.out.add(describe_module(w.modules_known));
+    const std::uint32_t modules = modules_named();
+    const std::span<const std::byte> frame = s.what.bytes->frame();
+    claims::slot& slot = w.page().of(w.tickets);
+    if (frame.size() <= claims::small && s.what.bytes->descriptors().empty() &&
+        w.modules_known == modules) {
+        slot.call_size = static_cast<std::uint32_t>(frame.size());
+        std::memcpy(slot.bytes.data(), frame.data(), frame.size());
+    } else {
+        slot.call_size = 0;
+        for (; w.modules_known < modules; ++w.modules_known) {
+            w.out.add(describe_module(w.modules_known));
+        }
+        w.out.add(s.what.bytes);
     }
-    w.page().of(w.tickets).state.store(claims::offered);
-    w.out.add(s.what.bytes);
+    // relaxed: nobody looks before `offered`. Those who slept here have been woken.
+    slot.watched.store(claims::nobody, std::memory_order_relaxed);
+    slot.state.store(claims::offered);
     w.sent.push_back(std::move(s));
     ++w.tickets;
     start_next(w);
-    if (stop) {
-        ::send(w.process.control.get(), &id.number, sizeof id.number, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
+    if (stop) pass_stop_on(w, id);
+    w.ring();
+    // The worker tells of the answer to its last call when it sleeps, which it does not now.
+    if (w.sent.size() > 1 && is_untold(w, w.sent[w.sent.size() - 2])) wake();
+}
+
+bool local_workers::is_untold(const local_worker& w, const sent_call& s) noexcept {
+    const claims::slot& slot = w.page().of(s.ticket);
+    return !s.taken_back && slot.state.load() == claims::answered &&
+           slot.watched.load() == claims::nobody;
+}
+
+/// The call is no longer this worker's: whoever waits for it here waits elsewhere.
+void local_workers::let_watchers_go(local_worker& w, const sent_call& s) noexcept {
+    claims::slot& slot = w.page().of(s.ticket);
+    slot.state.store(claims::gone);
+    slot.tell_watchers();
 }
 
 void local_workers::forget_taken_back(local_worker& w) {
@@ -231,7 +274,11 @@ void local_workers::forget_taken_back(local_worker& w) {
 
 void local_workers::end_call(carried_call&& c, completion::kind how, std::string cause) {
     if (!c.of) return;
-    notes_.push_back({std::move(c), {how, {}, std::move(cause)}});
+    note made;
+    made.what = std::move(c);
+    made.how.how = how;
+    made.how.cause = std::move(cause);
+    notes_.push_back(std::move(made));
 }
 
 void local_workers::drop_queue(completion::kind how, const std::string& cause) {
@@ -249,9 +296,7 @@ void local_workers::handle(local_worker& w, reader frame) {
         return;
     case frame_kind::refused: return break_pool("no worker can work: " + take_text(frame));
     case frame_kind::ended: return call_ended(w, std::move(frame));
-    case frame_kind::passed:
-        w.past = std::max(w.past, std::min(frame.head().id, w.tickets));
-        return forget_taken_back(w);
+    case frame_kind::passed: w.note_past(); return forget_taken_back(w);
     default: throw error("a worker sent a frame that only a pool sends");
     }
 }
@@ -263,7 +308,9 @@ void local_workers::start_next(local_worker& w) noexcept {
         if (s.started) return;
         // If it has just been cancelled, whoever did that is about to take it back.
         s.started = client_.started(s.what);
-        if (options_.task_timeout) s.deadline_ns = deadline::after(*options_.task_timeout).ns;
+        if (!options_.task_timeout) return;
+        s.deadline_ns = deadline::after(*options_.task_timeout).ns;
+        if (s.deadline_ns < sleeps_until_ns_) wake();
         return;
     }
 }
@@ -275,18 +322,35 @@ void local_workers::call_ended(local_worker& w, reader frame) {
     });
     if (at == w.sent.end()) throw error("a worker ended a call that it had not started");
     w.past = std::max(w.past, at->ticket + 1);
-    note_answer(*at, std::move(frame));
+    notes_.push_back(note_of(*at, std::move(frame)));
+    let_watchers_go(w, *at);
     w.sent.erase(at);
     forget_taken_back(w);
     start_next(w);
 }
 
-void local_workers::note_answer(sent_call& s, reader answer) {
+local_workers::note local_workers::note_of(sent_call& s, reader answer) {
     const std::int64_t took = answer.head().microseconds;
     const std::int64_t usual = usual_microseconds_;
     usual_microseconds_ = static_cast<std::uint32_t>(
         std::clamp<std::int64_t>(usual + (took - usual) / 8 - (took < usual), 0, 1'000'000));
-    notes_.push_back({std::move(s.what), {completion::kind::answered, std::move(answer), ""}});
+    note made;
+    made.what = std::move(s.what);
+    made.how.answer = std::move(answer);
+    return made;
+}
+
+/// What lies in the slot of a call that was answered there.
+local_workers::note local_workers::answer_of(local_worker& w, sent_call& s) {
+    const claims::slot& slot = w.page().of(s.ticket);
+    frame_header head;
+    head.length = std::min(slot.size, claims::small);
+    head.microseconds = slot.microseconds;
+    head.id = s.id.number;
+    auto body = std::make_unique_for_overwrite<std::byte[]>(head.length);
+    std::copy_n(slot.bytes.data(), head.length, body.get());
+    w.past = std::max(w.past, s.ticket + 1);
+    return note_of(s, reader(head, std::move(body), {}));
 }
 
 /// Takes the answers that lie in the worker's slots; true if there were any.
@@ -294,16 +358,12 @@ bool local_workers::collect(local_worker& w) {
     const auto answered = [&](sent_call& s) {
         claims::slot& slot = w.page().of(s.ticket);
         if (s.taken_back || slot.state.load() != claims::answered) return false;
-        frame_header head;
-        head.length = std::min<std::size_t>(slot.size, claims::small);
-        head.microseconds = slot.microseconds;
-        head.id = s.id.number;
-        auto body = std::make_unique_for_overwrite<std::byte[]>(head.length);
-        std::copy_n(slot.answer.data(), head.length, body.get());
-        note_answer(s, reader(head, std::move(body), {}));
-        w.past = std::max(w.past, s.ticket + 1);
+        notes_.push_back(answer_of(w, s));
+        // The worker may have died before it could tell them.
+        if (!slot.tell_watchers()) w.page().fetched.store(false, std::memory_order_relaxed); // hint
         return true;
     };
+    w.note_past();
     if (std::erase_if(w.sent, answered) == 0) return false;
     forget_taken_back(w);
     start_next(w);
@@ -319,13 +379,12 @@ claims::attention local_workers::attention_to(const local_worker& w, bool goes_o
 
 /// Lets workers leave that have done their share, or have nothing more to come.
 void local_workers::let_idle_leave() {
-    const auto most = static_cast<std::uint64_t>(options_.max_tasks_per_worker);
     for (const auto& w : workers_) {
-        const bool used_up = most != 0 && w->tickets >= most;
         const bool unneeded = closed_ && queue_.empty();
         if (w->now == local_worker::state::leaving || w->load() != 0) continue;
-        if (!used_up && !unneeded) continue;
+        if (!used_up(*w) && !unneeded) continue;
         w->now = local_worker::state::leaving;
+        w->ring();
         // Not close: a forked copy of this process may hold the socket too.
         shutdown(w->process.data.get(), SHUT_WR);
     }

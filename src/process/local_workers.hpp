@@ -2,6 +2,7 @@
 #pragma once
 
 #include "child.hpp"
+#include "claims.hpp"
 #include "frame.hpp"
 #include "transport.hpp"
 
@@ -58,9 +59,13 @@ struct local_worker {
     bool ended = false;
 
     std::size_t load() const noexcept;
-    claims& page() const noexcept { return *reinterpret_cast<claims*>(process.shared.data()); }
+    claims& page() const noexcept { return *reinterpret_cast<claims*>(process.shared->data()); }
     /// Takes `s` back from the worker; false if the worker has it already.
     bool withdraw(sent_call& s) noexcept;
+    /// Tells the worker of what has been sent, and that there will be no more if it is leaving.
+    void ring() const noexcept { page().ring(tickets, now == state::leaving); }
+    /// Looks how far the worker has got.
+    void note_past() noexcept;
 };
 
 /// Thread safety: as transport. Lifetime: `close` and `join` come before the destructor.
@@ -72,6 +77,7 @@ public:
 
     void submit(const call_id& id, carried_call&& c) override;
     bool cancel(const call_id& id) noexcept override;
+    void fetch(const call_id& id) noexcept override;
     void request_stop(const call_id& id) noexcept override;
     int workers() const noexcept override { return options_.max_workers; }
     std::size_t pending() const noexcept override;
@@ -83,14 +89,18 @@ private:
         carried_call what;
         completion how;
     };
+    struct place { ///< of a call that has been sent; nowhere without `of`
+        local_worker* of = nullptr;
+        std::deque<sent_call>::iterator call = {};
+    };
     using worker_list = std::vector<std::unique_ptr<local_worker>>;
 
     void run();
     void loop();
     bool all_done() const;
-    int wait_time() const;
+    std::int64_t wait_until() const;
     void watch();
-    void wait_for_events(int timeout);
+    void wait_for_events(std::int64_t until_ns);
     void wake() noexcept;
 
     // Workers come and go; on the supervisor only.
@@ -108,11 +118,18 @@ private:
     // With mutex_ held.
     void handle(local_worker& w, reader frame);
     void start_next(local_worker& w) noexcept;
-    void note_answer(sent_call& s, reader answer);
+    place find(const call_id& id) noexcept;
+    void settle_here(std::unique_lock<std::mutex>& lock, const place& at) noexcept;
+    void let_go_on(local_worker& w) noexcept;
+    note answer_of(local_worker& w, sent_call& s);
+    note note_of(sent_call& s, reader answer);
     bool collect(local_worker& w);
     claims::attention attention_to(const local_worker& w, bool goes_on) const noexcept;
     void call_ended(local_worker& w, reader frame);
     bool dispatch();
+    static bool flush(local_worker& w);
+    static bool is_untold(const local_worker& w, const sent_call& s) noexcept;
+    static void let_watchers_go(local_worker& w, const sent_call& s) noexcept;
     void let_idle_leave();
     local_worker* least_loaded();
     void rebalance();
@@ -120,6 +137,7 @@ private:
     void forget_taken_back(local_worker& w);
     std::size_t depth() const noexcept;
     bool has_room(const local_worker& w) const noexcept;
+    bool used_up(const local_worker& w) const noexcept;
     void end_call(carried_call&& c, completion::kind how, std::string cause);
     void drop_queue(completion::kind how, const std::string& cause);
 
@@ -138,6 +156,8 @@ private:
     int deaths_in_a_row_ = 0;                 ///< before they were ready
     std::uint32_t usual_microseconds_ = 1000; ///< what calls take, smoothed
     bool awake_ = false;                      ///< the eventfd has been written to
+    std::int64_t sleeps_until_ns_ = 0;        ///< the supervisor does, at the longest
+    int settling_ = 0;                        ///< calls that threads are settling themselves
     std::mutex join_mutex_;                   ///< several may join at once; one of them does it
     std::thread thread_;
     std::thread::id thread_id_;

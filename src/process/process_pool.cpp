@@ -81,6 +81,9 @@ public:
     void cancel(task& t, const call_record& r) noexcept {
         if (!gone_after_fork() && carrier_->cancel(r.id)) t.drop_owner();
     }
+    void fetch(const call_record& r) noexcept {
+        if (!gone_after_fork()) carrier_->fetch(r.id);
+    }
     void request_stop(const call_record& r) noexcept {
         if (!gone_after_fork()) carrier_->request_stop(r.id);
     }
@@ -102,9 +105,18 @@ public:
         if (how.how == completion::kind::cancelled) t.cancel(true);
         // Running because of started(), or from now on; else it was cancelled meanwhile.
         if (t.current() != phase::running && !t.start()) return t.drop_owner();
-        if (how.how == completion::kind::answered) return c.record->settle(t, how.answer);
+        if (how.how == completion::kind::answered) how.result = c.record->settle(t, how.answer);
+        if (how.how == completion::kind::answered || how.how == completion::kind::decoded) {
+            return t.finish(how.result, true);
+        }
         t.ops().store_failure(t, failure_for(t, how));
         t.finish(phase::failed, true);
+    }
+    bool ended_untold(const carried_call& c, completion& how) noexcept override {
+        task& t = *c.of;
+        how.result = c.record->settle(t, how.answer); // it is running, or nobody would wait here
+        how.how = completion::kind::decoded;
+        return t.finish_untold(how.result);
     }
 
 private:
@@ -165,6 +177,10 @@ void submit_call(const std::shared_ptr<process_engine>& to, task& t, call_record
 
 void cancel_call(process_engine& of, task& t, const call_record& r) noexcept {
     of.cancel(t, r);
+}
+
+void fetch_call(process_engine& of, const call_record& r) noexcept {
+    of.fetch(r);
 }
 
 void stop_call(process_engine& of, const call_record& r) noexcept {

@@ -20,7 +20,8 @@ namespace heddle::detail {
 namespace {
 constexpr int deaths_that_break = 3;
 constexpr std::size_t last_words_kept = 2048;
-constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t millisecond_ns = 1'000'000, second_ns = 1'000 * millisecond_ns;
+constexpr std::int64_t never_ns = INT64_MAX;
 } // namespace
 
 void local_workers::run() {
@@ -54,33 +55,35 @@ void local_workers::loop() {
         }
         for (; to_start > 0; --to_start) start_worker();
         std::vector<note> news;
-        int timeout = 0;
+        std::int64_t until = 0;
         {
             std::lock_guard lock(mutex_);
             if (all_done() && notes_.empty()) return;
             watch();
-            timeout = all_done() ? 0 : wait_time();
+            if (!all_done()) sleeps_until_ns_ = until = wait_until();
             news.swap(notes_);
         }
         // Last of all, without the lock: whoever is woken by it submits the next call most likely,
         // and should not have to wait for us.
         for (note& n : news) client_.ended(std::move(n.what), std::move(n.how));
-        wait_for_events(timeout);
+        wait_for_events(until);
     }
 }
 
 bool local_workers::all_done() const {
-    return closed_ && queue_.empty() && workers_.empty();
+    return closed_ && queue_.empty() && workers_.empty() && settling_ == 0;
 }
 
 int local_workers::wanted_workers() const {
     if (!broken_.empty() || ending_) return 0;
-    std::size_t starting = 0, alive = 0;
+    std::size_t starting = 0, alive = 0, waiting = queue_.size();
     for (const auto& w : workers_) {
         starting += w->now == local_worker::state::starting;
         alive += w->now != local_worker::state::leaving;
+        const std::size_t load = w->load(); // all but one wait behind that one
+        waiting += load > 1 ? load - 1 : 0;
     }
-    const std::size_t needed = queue_.size() > starting ? queue_.size() - starting : 0;
+    const std::size_t needed = waiting > starting ? waiting - starting : 0;
     const auto most = static_cast<std::size_t>(options_.max_workers);
     return static_cast<int>(std::min(needed, most > alive ? most - alive : 0));
 }
@@ -102,7 +105,9 @@ void local_workers::start_worker() {
 }
 
 void local_workers::start_failed(const std::string& why) {
+    if (!workers_.empty()) return; // they go on, and whatever they do next makes us try again
     if (++deaths_in_a_row_ >= deaths_that_break) break_pool("no worker can be started: " + why);
+    else wake(); // nothing else would
 }
 
 void local_workers::configure(local_worker& w) {
@@ -115,24 +120,19 @@ void local_workers::configure(local_worker& w) {
 
 // --- listening ---------------------------------------------------------------------------------
 
-int local_workers::wait_time() const {
-    std::int64_t next = 0;
+/// When the supervisor has to look again by itself; never_ns if something will wake it.
+std::int64_t local_workers::wait_until() const {
+    std::int64_t next = never_ns;
     for (const auto& w : workers_) {
         for (const sent_call& s : w->sent) {
-            if (s.deadline_ns != 0 && !w->timed_out && (next == 0 || s.deadline_ns < next)) {
-                next = s.deadline_ns;
-            }
+            if (s.deadline_ns != 0 && !w->timed_out) next = std::min(next, s.deadline_ns);
         }
-    }
-    for (const auto& w : workers_) {
         // relaxed: written by this thread and cleared by the worker; at worst a nap for nothing.
         const bool low = w->page().wanted.load(std::memory_order_relaxed) == claims::attention::low;
-        if (low) return 1; // the next of those calls may be a long one after all
+        // The next of those calls may be a long one after all.
+        if (low) next = std::min(next, now_ns() + millisecond_ns);
     }
-    if (kill_at_ns_ != 0 && (next == 0 || kill_at_ns_ < next)) next = kill_at_ns_;
-    if (next == 0) return -1;
-    const std::int64_t left = next - now_ns();
-    return left <= 0 ? 0 : static_cast<int>(std::min<std::int64_t>(left / 1'000'000 + 1, 60'000));
+    return kill_at_ns_ != 0 ? std::min(next, kill_at_ns_) : next;
 }
 
 void local_workers::watch() {
@@ -145,17 +145,27 @@ void local_workers::watch() {
     }
 }
 
-void local_workers::wait_for_events(int timeout) {
+void local_workers::wait_for_events(std::int64_t until_ns) {
+    int timeout = -1;
+    if (until_ns != never_ns) {
+        const std::int64_t left = std::max<std::int64_t>(until_ns - now_ns(), 0);
+        // The next millisecond, not the one before: a task gets all the time that it has.
+        const std::int64_t rounded = (left + millisecond_ns - 1) / millisecond_ns;
+        timeout = static_cast<int>(std::min<std::int64_t>(rounded, 60'000));
+    }
     const bool tidies = timeout < 0 && keeps_large();
     const int events = poll(watched_.data(), watched_.size(), tidies ? large_kept_ms : timeout);
     if (tidies && events == 0) drop_large();
-    if (events <= 0) return;
-    if (watched_[0].revents) {
-        std::uint64_t count = 0;
+    {
         std::lock_guard lock(mutex_);
-        [[maybe_unused]] const ssize_t got = read(wake_up_.get(), &count, sizeof count);
-        awake_ = false;
+        sleeps_until_ns_ = 0;
+        std::uint64_t count = 0;
+        if (events > 0 && watched_[0].revents) {
+            [[maybe_unused]] const ssize_t got = read(wake_up_.get(), &count, sizeof count);
+            awake_ = false;
+        }
     }
+    if (events <= 0) return;
     // What a worker printed came before what it sent, and both before its end.
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         local_worker& w = *workers_[i];
@@ -264,6 +274,7 @@ void local_workers::bury(local_worker& w, const exit_status& status) {
     for (sent_call& s : w.sent) {
         if (s.taken_back) continue;
         const bool ran = w.page().of(s.ticket).state.load() == claims::taken;
+        let_watchers_go(w, s);
         if (!broken_.empty()) end_call(std::move(s.what), completion::kind::lost, broken_);
         else if (!ran) queue_.emplace(s.id, std::move(s.what));
         else if (w.timed_out) end_call(std::move(s.what), completion::kind::timed_out, "");

@@ -28,10 +28,12 @@ struct completion {
         answered,  ///< `answer` holds its encoded result or failure
         lost,      ///< the worker died; `cause` says how
         timed_out, ///< it ran too long and was ended
-        cancelled  ///< taken back before it started
+        cancelled, ///< taken back before it started
+        decoded    ///< answered, and `result` is what is left to be told
     };
     kind how = kind::answered;
     reader answer;
+    phase result = phase::value;
     std::string cause;
 };
 
@@ -45,6 +47,9 @@ public:
     /// The call has ended; exactly once for each that was submitted, unless `cancel` took it back.
     /// On the transport's thread, without its locks.
     virtual void ended(carried_call&& c, completion&& how) noexcept = 0;
+    /// The same for a call that was answered, on a thread that waits for it, if nobody else is to
+    /// be told. False if somebody is: `how` is what `ended` must be given then.
+    virtual bool ended_untold(const carried_call& c, completion& how) noexcept = 0;
 
 protected:
     ~transport_client() = default;
@@ -60,6 +65,9 @@ public:
     virtual void submit(const call_id& id, carried_call&& c) = 0;
     /// Takes a call back if no worker has it yet: true, and it will not be told of.
     virtual bool cancel(const call_id& id) noexcept = 0;
+    /// Waits for the answer and tells of it with `ended_untold`, if that is the shortest way; may
+    /// return at any time. The caller has a handle of the call's task.
+    virtual void fetch(const call_id& /*id*/) noexcept {}
     /// Passes a stop request on, now or when the call is sent.
     virtual void request_stop(const call_id& id) noexcept = 0;
     /// How many calls may run at once.

@@ -1,5 +1,6 @@
 /// The other side: what a worker does, from mp::init to its end.
 #include "child.hpp"
+#include "claims.hpp"
 #include "frame.hpp"
 #include "modules.hpp"
 
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -125,7 +127,8 @@ public:
         }
         if (!is_process_) send(make_frame(frame_kind::ready, 0));
         try {
-            for (;;) serve(wait_for_frame());
+            if (is_process_) run_process(wait_for_call());
+            for (;;) serve();
         } catch (const std::exception& e) {
             std::fprintf(stderr, "heddle: a worker gave up: %s\n", e.what());
             leave(1);
@@ -144,16 +147,17 @@ private:
     reader wait_for_frame() {
         for (;;) {
             if (std::optional<reader> frame = in_.next()) return std::move(*frame);
-            if (passed_over_) { // so that the pool may use the slots again
-                passed_over_ = false;
-                out_.add(make_frame(frame_kind::passed, tickets_));
-            }
-            if (!out_.flush(data_descriptor, true)) leave(0);
-            if (keeps_large()) {
-                pollfd data{data_descriptor, POLLIN, 0};
-                if (poll(&data, 1, large_kept_ms) == 0) drop_large();
-            }
             if (!in_.pump(data_descriptor, true)) leave(0);
+        }
+    }
+    /// Waits for a call that comes by the socket, and learns the modules that come before it.
+    reader wait_for_call() {
+        for (;;) {
+            reader frame = wait_for_frame();
+            if (frame.head().kind == kind_of(frame_kind::call)) return frame;
+            if (frame.head().kind != kind_of(frame_kind::module))
+                throw error("an unexpected frame");
+            learn_module(frame);
         }
     }
     void send(shared_message frame) {
@@ -161,17 +165,47 @@ private:
         if (!out_.flush(data_descriptor, true)) leave(0);
     }
 
-    void serve(reader frame) {
-        if (frame.head().kind == kind_of(frame_kind::module)) return learn_module(frame);
-        if (frame.head().kind != kind_of(frame_kind::call)) throw error("an unexpected frame");
-        if (is_process_) run_process(frame);
-        std::uint32_t expected = claims::offered;
-        claims::slot& slot = page().of(tickets_++);
-        if (!slot.state.compare_exchange_strong(expected, claims::taken)) {
-            passed_over_ = true; // the pool has taken it back
-            return;
+    /// Waits for the next call, and runs it if the pool has not taken it back.
+    void serve() {
+        while (page().left_after(tickets_) == 0 && !page().spin_for_call(tickets_)) {
+            if (wait_for_fetch()) continue;
+            if (passed_over_) tell(); // so that the pool may use the slots again
+            else if (untold_) tell_answered();
+            passed_over_ = untold_ = false;
+            const bool keeps = keeps_large();
+            const duration limit = std::chrono::milliseconds(large_kept_ms);
+            if (!page().await_call(tickets_, keeps ? limit : duration::max())) leave(0);
+            if (keeps && page().left_after(tickets_) == 0) drop_large();
         }
-        run_call(frame, slot);
+        untold_ = false; // who rang has looked
+        claims::slot& slot = page().of(tickets_++);
+        reader call = slot.call_size != 0 ? call_in(slot) : wait_for_call();
+        std::uint32_t expected = claims::offered;
+        if (slot.state.compare_exchange_strong(expected, claims::taken)) run_call(call, slot);
+        else passed_over_ = true; // the pool has taken it back
+        // release: pairs with the acquire of the pool, before it uses the slot again.
+        page().past.store(static_cast<std::uint32_t>(tickets_), std::memory_order_release);
+    }
+    /// A thread that has submitted a call goes on to wait for it, most often, but waking us may
+    /// have cost it its core. Gives that back if it came in time before; true if it has sent the
+    /// next call already.
+    bool wait_for_fetch() {
+        if (!untold_) return false;
+        const auto come = [this] {
+            return page().of(tickets_ - 1).watched.load() != claims::nobody;
+        };
+        // relaxed: a hint.
+        const bool hoped = !come() && page().fetched.load(std::memory_order_relaxed);
+        if (hoped) sched_yield();
+        if (come()) untold_ = false;
+        return hoped && page().left_after(tickets_) != 0;
+    }
+    static reader call_in(const claims::slot& slot) {
+        frame_header head;
+        std::memcpy(&head, slot.bytes.data(), sizeof head);
+        auto body = std::make_unique_for_overwrite<std::byte[]>(head.length);
+        std::memcpy(body.get(), slot.bytes.data() + sizeof head, head.length);
+        return {head, std::move(body), {}};
     }
 
     void run_call(reader& call, claims::slot& slot) {
@@ -199,24 +233,28 @@ private:
             result.seal(kind_of(frame_kind::ended), call.head().id, microseconds);
             return send(std::make_shared<const message>(std::move(result)));
         }
-        std::memcpy(slot.answer.data(), result.body().data(), size);
+        std::memcpy(slot.bytes.data(), result.body().data(), size);
         slot.size = static_cast<std::uint32_t>(size);
         slot.microseconds = microseconds;
         slot.state.store(claims::answered);
-        tell_answered();
+        if (slot.tell_watchers()) return;
+        // Most often somebody is about to fetch the answer to a call that comes alone.
+        if (page().left_after(tickets_) == 0) untold_ = true;
+        else tell_answered();
     }
 
     /// Makes the pool look at the slots, if it wants to.
     void tell_answered() {
         const claims::attention wanted = page().wanted.load();
         if (wanted == claims::attention::none) return;
-        if (wanted == claims::attention::low && in_.count() > calls_low) return;
+        if (wanted == claims::attention::low && page().left_after(tickets_) > calls_low) return;
         page().wanted.store(claims::attention::none); // told once is enough
-        send(make_frame(frame_kind::passed, tickets_));
+        tell();
     }
+    void tell() { send(make_frame(frame_kind::passed, tickets_)); }
     claims& page() noexcept { return *reinterpret_cast<claims*>(page_.data()); }
 
-    [[noreturn]] void run_process(reader& call) {
+    [[noreturn]] void run_process(reader call) {
         try {
             message unused;
             invoke(call, unused, stops_.begin(call.head().id));
@@ -246,6 +284,7 @@ private:
     stops stops_;
     std::uint64_t tickets_ = 0; ///< how many calls have come
     bool passed_over_ = false;
+    bool untold_ = false; ///< the call before was answered in its slot, and the pool was not told
     bool is_process_ = false;
     std::string name_; ///< of an mp::process
 };

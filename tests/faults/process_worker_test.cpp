@@ -17,6 +17,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -224,6 +226,47 @@ TEST(WorkerFaults, F80ATaskThatHangsIsEndedAndOthersGoOn) {
     }
     for (const auto& f : hanging) EXPECT_THROW(f.result(), heddle::timeout_error);
     for (int i = 0; i < 4; ++i) EXPECT_EQ(others[static_cast<std::size_t>(i)].result(), i + 1);
+}
+
+/// Runs in a process of its own, whose workers cannot be started: 0 if it is told all of `words`.
+int told_why_no_worker_starts(const std::vector<std::string>& words) {
+    process_pool pool(1);
+    try {
+        pool.submit(add, 1, 2).result();
+    } catch (const broken_process_pool_error& e) {
+        for (const std::string& word : words) {
+            if (std::string(e.what()).find(word) != std::string::npos) continue;
+            std::fprintf(stderr, "\"%s\" is missing in: %s\n", word.c_str(), e.what());
+            return 2;
+        }
+        return 0;
+    }
+    return 1;
+}
+
+TEST(WorkerFaults, F81AProgramThatCannotBeExecutedSaysWhy) {
+    mp::process host([] {
+        const std::string huge(std::size_t{1} << 18, 'x'); // more than exec takes
+        setenv("HEDDLE_TEST_HUGE", huge.c_str(), 1);
+        _exit(told_why_no_worker_starts({"cannot start a worker", "Argument list too long"}));
+    });
+    host.join();
+    EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST(WorkerFaults, F81ALibraryThatIsMissingIsToldInTheLoadersWords) {
+    mp::process host([] {
+        const std::string place = "/tmp/heddle-f81-" + std::to_string(getpid());
+        const std::string library = place + "/libstdc++.so.6";
+        std::filesystem::create_directory(place);
+        std::ofstream(library) << "not a library";
+        setenv("LD_LIBRARY_PATH", place.c_str(), 1);
+        const int code = told_why_no_worker_starts({"exit code 127", library});
+        std::filesystem::remove_all(place);
+        _exit(code);
+    });
+    host.join();
+    EXPECT_EQ(host.exit_code(), 0);
 }
 
 TEST(WorkerFaults, F82WhatAWorkerPrintsDoesNotTouchTheProtocol) {

@@ -61,6 +61,10 @@ private:
     task* task_;
 };
 
+/// True for an executor whose tasks see none of this process's memory.
+template <class Executor>
+inline constexpr bool runs_elsewhere = false;
+
 /// Posts `next` to `executor` when `t` is done. If `post` throws, `next` is cancelled.
 template <class Executor>
 void continue_with(task& t, task& next, Executor& executor) {

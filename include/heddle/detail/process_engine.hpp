@@ -43,8 +43,8 @@ class process_engine;
 
 /// The part of a call's task that knows its pool; outlives the call in the workers.
 struct call_record {
-    /// Decodes what came back into the task's result and finishes it, or fails it.
-    using settle_function = void (*)(task&, reader&) noexcept;
+    /// Decodes what came back into the task's result, or failure; returns what is to be its end.
+    using settle_function = phase (*)(task&, reader&) noexcept;
 
     std::shared_ptr<process_engine> engine;
     call_id id;
@@ -64,6 +64,8 @@ std::size_t pending_in(const process_engine& of) noexcept;
 void submit_call(const std::shared_ptr<process_engine>& to, task& t, call_record& r, message call);
 /// A queued call was cancelled through one of its handles.
 void cancel_call(process_engine& of, task& t, const call_record& r) noexcept;
+/// Waits for what came back, and makes it the task's result, if that can be done here.
+void fetch_call(process_engine& of, const call_record& r) noexcept;
 /// Passes a stop request on to where the call runs.
 void stop_call(process_engine& of, const call_record& r) noexcept;
 
@@ -83,7 +85,7 @@ private:
     }
     static call_state& from(task& t) noexcept { return static_cast<call_state&>(t); }
 
-    static void settle(task& t, reader& bytes) noexcept {
+    static phase settle(task& t, reader& bytes) noexcept {
         call_state& self = from(t);
         phase end = phase::value;
         try {
@@ -92,7 +94,11 @@ private:
             end = phase::failed;
             self.set_failure(std::current_exception());
         }
-        t.finish(end, true);
+        return end;
+    }
+    static void fetch(task& t) noexcept {
+        const call_record& r = from(t).record_;
+        fetch_call(*r.engine, r);
     }
     static void drop(task& t) noexcept {
         if (t.current() != phase::cancelled) return;
@@ -121,7 +127,8 @@ private:
                                             &destroy,
                                             &state<T>::store_failure_of,
                                             &state<T>::failure_of,
-                                            &request_stop};
+                                            &request_stop,
+                                            &fetch};
 
     call_record record_;
 };

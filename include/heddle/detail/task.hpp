@@ -59,6 +59,9 @@ public:
         void (*store_failure)(task&, std::exception_ptr) noexcept;
         std::exception_ptr (*failure)(const task&) noexcept;
         bool (*request_stop)(task&) noexcept; ///< null if the callable takes no stop token
+        /// Null, or: gets the result without the executor's thread where it can, before a thread
+        /// sleeps; if the task is not done then, the thread sleeps as it does for any other.
+        void (*fetch)(task&) noexcept = nullptr;
     };
 
     static constexpr std::uint32_t one_handle = 1u << 8;
@@ -124,6 +127,9 @@ public:
     void undo_setting(phase before) noexcept;
     /// → `end`, fires hooks. With `release_owner` lets go as well: the task MAY DIE in the call.
     void finish(phase end, bool release_owner) noexcept;
+    /// The same, by a thread that has a handle and is not the executor's, if nobody is to be told,
+    /// since callbacks are called where they were promised to be; else false, nothing was done.
+    bool finish_untold(phase end) noexcept;
     /// Like start() and finish() for a caller who holds the only handle as an rvalue and has
     /// taken the task out of its queue: nobody else can see it, so plain stores do. [Alone]
     bool start_alone() noexcept;
