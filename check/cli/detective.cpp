@@ -176,6 +176,9 @@ void detective::find_cause(finding& f) {
     const run_result& r = result();
     for (u32 i = 0; i < r.races && i < max_races && f.cause.empty(); ++i)
         f.cause = told_.path_of(race_identity(session_.shared(), names_, i));
+    // The race's claim and more: "Lost update on `x`: ...; assertion `x == 2` fails".
+    const auto claim = claims_.find(f.cause);
+    f.follows = claim != claims_.end() && claim_name(f).starts_with(claim->second);
 }
 
 std::optional<finding> detective::investigate(const raw_failure& raw) {
@@ -221,6 +224,7 @@ std::optional<finding> detective::investigate(const raw_failure& raw) {
     keep(f);
     std::ofstream(f.path + "/trace.json") << trace;
     told_.add(own, f.path);
+    claims_[f.path] = claim_name(f);
     config().schedule = schedule;
     return f;
 }

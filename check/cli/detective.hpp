@@ -6,6 +6,7 @@
 #include "judge.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
 
 namespace heddle::check {
@@ -59,7 +60,8 @@ private:
     background known_;
     std::unique_ptr<judge> judge_;
     told_bugs told_;
-    std::string out_; // folder for findings
+    std::map<std::string, std::string> claims_; // of the findings, by path
+    std::string out_;                           // folder for findings
     u32 unrepeatable_ = 0;
     const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };

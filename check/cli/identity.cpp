@@ -137,6 +137,11 @@ identity_of(const finding& f, const channel& c, const symbols& names, const told
     }
 }
 
+std::string claim_name(const finding& f) {
+    std::vector<std::string> threads;
+    return without_numbers(f.told.claim, threads);
+}
+
 std::string story_name(const finding& f) {
     std::vector<std::string> threads;
     std::string text = fmt::format(

@@ -42,6 +42,9 @@ identity race_identity(const channel& c, const symbols& names, u32 race);
 identity
 identity_of(const finding& f, const channel& c, const symbols& names, const told_bugs& told);
 
+/// What it claims, whoever is called thread 1.
+std::string claim_name(const finding& f);
+
 /// The story itself as a name, whoever is called thread 1 in it: who reads it twice has read one
 /// bug.
 std::string story_name(const finding& f);

@@ -122,7 +122,7 @@ void summarise(const check_report& r, const command_line& line, const paper& p) 
                              "schedules, and other inputs, were not run.",
                              count(s.schedules, "schedule")),
                  p.width);
-    else out += fmt::format("{} found.\n", count(s.findings.size(), "distinct bug"));
+    else out += fmt::format("{}.\n", bugs_found(s.findings));
     out += fold("Ran:         ",
                 fmt::format("{} of {} in {:.1f} s (seed {}, strategy {}); {}, {} when undisturbed",
                             count(s.schedules, "schedule"),

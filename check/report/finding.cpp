@@ -152,6 +152,7 @@ void read_extras(const json& report, finding& f) {
     }
     f.fewer_tried = report.value("fewer_tried", u64{0});
     f.cause = report.value("cause", "");
+    f.follows = report.value("follows", false);
 }
 
 std::string read_file(const fs::path& path) {
@@ -163,6 +164,19 @@ std::string read_file(const fs::path& path) {
 }
 
 } // namespace
+
+std::string bugs_found(const std::vector<finding>& all) {
+    std::size_t following = 0;
+    for (const finding& f : all) following += f.follows;
+    const std::size_t bugs = all.size() - following;
+    std::string text = fmt::format("{} found", count(bugs, "distinct bug"));
+    if (following > 0)
+        text += fmt::format("; {} {} from {}",
+                            count(following, "failure"),
+                            following == 1 ? "follows" : "follow",
+                            bugs == 1 ? "it" : "them");
+    return text;
+}
 
 const char* kind_name(failure kind) {
     switch (kind) {

@@ -69,14 +69,18 @@ struct finding {
     std::string strategy, variable, message;
     story told;
     race_effect effect;
-    u64 fewer_tried = 0; // schedules with fewer switches: all of them, and none fails; 0: unknown
-    std::string cause;   // path of the finding that this one follows from
+    u64 fewer_tried = 0;  // schedules with fewer switches: all of them, and none fails; 0: unknown
+    std::string cause;    // path of the finding of a data race that is in the same run
+    bool follows = false; // from that race: its story goes on to this failure
     u32 threads = 0;
     u64 switches = 0;
     u64 first_step = 0; // of the story, in the run: where a debugger stops
     std::vector<source_place> places;
     std::string path;
 };
+
+/// "2 distinct bugs found; 1 failure follows from them": what `all` come to.
+std::string bugs_found(const std::vector<finding>& all);
 
 /// The word of API.md for a failure: "data-race", "deadlock", ...
 const char* kind_name(failure kind);

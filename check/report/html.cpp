@@ -242,8 +242,7 @@ std::string to_html(const summary& s, const paper& p) {
                         "program. That is no proof that none does.</div>\n",
                         s.schedules);
     else if (s.schedules > 0)
-        out += fmt::format("<div class=\"verdict bad\">{} found</div>\n",
-                           count(s.findings.size(), "distinct bug"));
+        out += fmt::format("<div class=\"verdict bad\">{}</div>\n", bugs_found(s.findings));
     if (s.findings.size() > 1) {
         out += "<ul class=\"index\">";
         for (std::size_t i = 0; i < s.findings.size(); ++i)

@@ -27,6 +27,7 @@ json entry(const finding& f) {
                        {"text", f.effect.text}};
     if (f.fewer_tried > 0) j["fewer_tried"] = f.fewer_tried;
     if (!f.cause.empty()) j["cause"] = f.cause;
+    if (f.follows) j["follows"] = true;
     return j;
 }
 

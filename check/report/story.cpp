@@ -305,7 +305,9 @@ void conclude(finding& f) {
         if (!text.empty()) f.told.notes.insert(at, {label, capital(text)});
     };
     before_advice("Effect", f.effect.text);
-    if (!f.cause.empty())
+    if (f.follows)
+        before_advice("Note", fmt::format("this is what the data race of {} leads to.", f.cause));
+    else if (!f.cause.empty())
         before_advice(
             "Note", fmt::format("this run has the data race of {} too: mend that first.", f.cause));
 }

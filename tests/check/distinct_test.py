@@ -139,6 +139,16 @@ class DistinctBugs(command.Command):
             kinds = sorted(f["kind"] for f in report["findings"])
             self.assertEqual(kinds, ["assert", "data-race"], run.stdout)
 
+    def test_what_a_race_leads_to_is_not_one_bug_more(self):
+        run, report = self.report(self.tsan(command.LOST_UPDATE), "--html", "page.html")
+        found = "1 distinct bug found; 1 failure follows from it"
+        self.expect(run, 1, found)
+        self.assertIn(found, (self.folder / "page.html").read_text())
+        race, failure = report["findings"]
+        self.assertEqual((race["kind"], failure["kind"]), ("data-race", "assert"))
+        self.assertEqual((failure["cause"], failure["follows"]), (race["path"], True))
+        self.assertIn("leads to", self.heddle("explain", failure["path"]).stdout)
+
     def test_what_goes_wrong_inside_a_container_is_one_bug_of_each_kind(self):
         run, report = self.report(self.tsan(VECTOR))
         self.expect(run, 1, "Data race on `results`")
