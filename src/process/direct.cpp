@@ -6,9 +6,11 @@
 
 namespace heddle::detail {
 
-/// Where the call is, if a worker has been sent it and nobody has taken its answer.
-local_workers::place local_workers::find(const call_id& id) noexcept {
+/// Where the call is, if a worker has been sent it and nobody has taken its answer; with `alone`
+/// only if it is all that this worker has, which is found sooner.
+local_workers::place local_workers::find(const call_id& id, bool alone) noexcept {
     for (const auto& w : workers_) {
+        if (alone && w->sent.size() != 1) continue;
         for (auto s = w->sent.begin(); s != w->sent.end(); ++s) {
             if (s->id == id && !s->taken_back) return {w.get(), s};
         }
@@ -20,7 +22,7 @@ local_workers::place local_workers::find(const call_id& id) noexcept {
 /// is cheaper to take many answers at once, as the supervisor does.
 void local_workers::fetch(const call_id& id) noexcept {
     std::unique_lock lock(mutex_);
-    for (place at = find(id); at.of && at.call->started; at = find(id)) {
+    for (place at = find(id, true); at.of && at.call->started; at = find(id, false)) {
         claims::slot& slot = at.of->page().of(at.call->ticket);
         if (at.of->sent.size() == 1) slot.note_watcher();
         if (slot.state.load() == claims::answered) return settle_here(lock, at);

@@ -92,7 +92,7 @@ bool local_workers::cancel(const call_id& id) noexcept {
         if (closed_) wake();
         return true;
     }
-    const place at = find(id);
+    const place at = find(id, false);
     if (!at.of || !at.of->withdraw(*at.call)) return false;
     at.call->what = carried_call();
     start_next(*at.of);
@@ -106,7 +106,7 @@ void local_workers::request_stop(const call_id& id) noexcept {
         at->second.stop_requested = true;
         return;
     }
-    const place at = find(id);
+    const place at = find(id, false);
     if (!at.of) return;
     at.call->what.stop_requested = true;
     pass_stop_on(*at.of, id);

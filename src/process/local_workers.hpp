@@ -118,7 +118,7 @@ private:
     // With mutex_ held.
     void handle(local_worker& w, reader frame);
     void start_next(local_worker& w) noexcept;
-    place find(const call_id& id) noexcept;
+    place find(const call_id& id, bool alone) noexcept;
     void settle_here(std::unique_lock<std::mutex>& lock, const place& at) noexcept;
     void let_go_on(local_worker& w) noexcept;
     note answer_of(local_worker& w, sent_call& s);

@@ -1,6 +1,7 @@
 /// Who takes an answer, and who has a call, when threads wait for it, workers are stopped or die,
 /// and calls move from one worker to another.
 #include "support/ledger.hpp"
+#include "support/sanitizers.hpp"
 
 #include <heddle/mp.hpp>
 #include <heddle/process_pool.hpp>
@@ -243,5 +244,59 @@ TEST(ProcessClaims, ATimeLimitHoldsForACallThatGoesToAnIdleWorker) {
         EXPECT_THROW(pool.submit(wait_for_ever).result(), heddle::timeout_error);
     }
 }
+
+#if defined(__x86_64__)
+volatile long steps_left = 0;
+
+/// Lets this process execute so many more instructions, and kills it then: the processor's trap
+/// flag makes a signal handler run after each, also when this call has ended.
+void live_for(long steps) {
+    steps_left = steps;
+    std::signal(SIGTRAP, [](int) {
+        if (steps_left == 0) kill(getpid(), SIGKILL);
+        steps_left = steps_left - 1;
+    });
+    asm volatile("pushfq; orq $0x100, (%%rsp); popfq" ::: "memory", "cc");
+}
+pid_t live_on() {
+    asm volatile("pushfq; andq $~0x100, (%%rsp); popfq" ::: "memory", "cc");
+    return getpid();
+}
+
+/// Kills a worker while it answers a call, waits for the next, takes it, runs it and answers it.
+/// True if it came through. `wait` is how this thread waits for each.
+template <class Wait>
+bool survives(process_pool& pool, long steps, Wait wait) {
+    const pid_t worker = pool.submit(getpid).result();
+    const future<void> armed = pool.submit(live_for, steps);
+    wait(armed);
+    const future<int> next = pool.submit(add, 40, 2);
+    wait(next);
+    const auto expect_value_or_broken = [](const auto& f) {
+        if (f.exception()) {
+            EXPECT_THROW(f.result(), broken_process_pool_error);
+        }
+        return !f.exception();
+    };
+    expect_value_or_broken(armed);
+    if (expect_value_or_broken(next)) {
+        EXPECT_EQ(next.result(), 42);
+    }
+    const future<pid_t> last = pool.submit(live_on);
+    return !last.exception() && last.result() == worker;
+}
+
+TEST(ProcessClaims, AWorkerKilledAfterAnyInstructionLosesAtMostTheCallThatItRan) {
+    if (heddle::test::sanitized) GTEST_SKIP() << "would step through the sanitizer too";
+    process_pool pool(1);
+    const auto fetch = [](const auto& f) { f.wait(); };
+    const auto be_told = [](const auto& f) { EXPECT_TRUE(f.wait_for(1h)); };
+    int killed = 0;
+    while (!survives(pool, 101 * killed, fetch)) ++killed;
+    EXPECT_GT(killed, 10);
+    for (killed = 0; !survives(pool, 211 * killed, be_told);) ++killed;
+    EXPECT_GT(killed, 10);
+}
+#endif
 
 } // namespace
