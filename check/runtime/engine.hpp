@@ -45,6 +45,8 @@ struct thread {
     bool pending_writes;
     u64 pending_address, pending_pc, serial;
     u64 intent;      // operands of an atomic operation, set before its point
+    bool again;      // it is about the same object as the operation before
+    u32 locks;       // that it holds; semaphores taken and not given back count, too
     bool goes_round; // it has done the same before, and changed nothing since: see spinning.hpp
     spin_memory spin;
 
