@@ -91,6 +91,14 @@ struct alignas(64) engine {
     bool solo;     // main alone, and whatever others did happened before: no race is possible
     bool watching; // plain accesses at learned places are points
 
+    /// Neither: one look at both.
+    bool usual() const {
+        static_assert(sizeof(bool) == 1);
+        u16 both;
+        __builtin_memcpy(&both, &solo, sizeof both);
+        return both == 0;
+    }
+
     u64 alarm; // the next step at which something is to be done whatever the access
     bool plain_points, every_access, recording, controlled;
     u32 count, alive;
