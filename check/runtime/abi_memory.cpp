@@ -27,6 +27,13 @@ inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc) 
         return; // null before control begins; attention is 0 then
     const u64 address = address_of(p);
     const u64 step = ++g.step;
+    if (size <= 8 && g.usual() && step < g.attention) [[likely]] {
+        if (write) t->changed_at = step;
+        const cell* c = cell_if_any(address);
+        if (c == nullptr || !known_in<size, write>(*c, t, address)) [[unlikely]]
+            check_access(address, size, write, false, pc);
+        return;
+    }
     if (step >= g.attention || (g.watching && !surely_unlearned(pc))) [[unlikely]]
         return attend(address, size, write, pc);
     if (write) t->changed_at = step;

@@ -42,6 +42,7 @@ int try_lock_object(u64 address, int type, u64 pc) {
     const bool orphaned = o.owner_died;
     o.owner_died = false;
     o.owner = t;
+    ++t->locks;
     o.depth = 1;
     o.held_from = here(pc);
     acquire_from(o.clock, t);

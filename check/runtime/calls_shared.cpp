@@ -34,6 +34,7 @@ int lock_shared(u64 address, i64 deadline, bool try_only, u64 pc) {
         if (!block(wait_for::read_lock, address, deadline, pc)) return ETIMEDOUT;
     }
     ++o.readers;
+    ++t->locks;
     acquire_from(o.clock, t);
     record(op::read_lock, address, pc);
     return 0;
@@ -50,6 +51,7 @@ int lock_exclusive(u64 address, i64 deadline, bool try_only, u64 pc) {
         if (!block(wait_for::write_lock, address, deadline, pc)) return ETIMEDOUT;
     }
     o.owner = t;
+    ++t->locks;
     o.held_from = here(pc);
     acquire_from(o.clock, t);
     acquire_from(o.read_clock, t);
@@ -60,6 +62,7 @@ int lock_exclusive(u64 address, i64 deadline, bool try_only, u64 pc) {
 int unlock_shared_or_exclusive(u64 address, u64 pc) {
     thread* t = self;
     sync_object& o = sync_at(address);
+    if (t->locks > 0) --t->locks;
     if (o.owner == t) {
         release_into(o.clock, t);
         o.owner = nullptr;

@@ -140,6 +140,7 @@ HEDDLE_HOOK int sem_trywait(sem_t* s) {
         return fail_with(EAGAIN);
     }
     --o.count;
+    ++t->locks;
     acquire_from(o.clock, t);
     record(op::sem_wait, key(s), PC, o.count);
     return 0;
@@ -147,6 +148,7 @@ HEDDLE_HOOK int sem_trywait(sem_t* s) {
 HEDDLE_HOOK int sem_post(sem_t* s) {
     if (!has_turn()) return 0;
     point(op::sem_post, key(s), PC, true);
+    if (self->locks > 0) --self->locks;
     sync_object& o = sync_at(key(s));
     ++o.count;
     release_into(o.clock, self);

@@ -61,14 +61,18 @@ void give_turn(thread* to) {
     kernel(SYS_futex, as_long(&to->turn), FUTEX_WAKE_PRIVATE, 1);
 }
 
-/// What decide() chooses from: parallel to the candidates that the strategy sees.
+/// What decide() chooses from, as the strategy sees it. What is small stands first: a run of few
+/// threads touches one page of it.
 struct lineup {
-    candidate list[max_threads];
-    thread* threads[max_threads];
     u32 count, current, fallback;
     bool idle; // the current thread goes round and round, and another one would not
+    candidate list[max_threads];
 };
 lineup line;
+
+thread* thread_at(u32 index) {
+    return g.threads[line.list[index].thread];
+}
 
 candidate describe(thread* t, bool early) {
     return {t->id,
@@ -79,7 +83,9 @@ candidate describe(thread* t, bool early) {
             t->pending_pc == 0 ? 0 : location_id(t->pending_pc),
             t->pending_address == 0 ? 0 : object_id(t->pending_address),
             t->serial,
-            only_waits(t)};
+            only_waits(t),
+            t->locks > 0,
+            t->again};
 }
 
 bool may_end_early(const thread* t, i64 now) {
@@ -92,8 +98,8 @@ bool may_end_early(const thread* t, i64 now) {
 /// The default among several: in cyclic order after `me`, and `me` itself last.
 void follow(u32& next, u32 index, const thread* me) {
     if (next == max_threads) next = index;
-    const bool had_passed = line.threads[next]->id > me->id;
-    if (line.threads[index]->id > me->id && !had_passed) next = index;
+    const bool had_passed = thread_at(next)->id > me->id;
+    if (thread_at(index)->id > me->id && !had_passed) next = index;
 }
 
 /// Fills `line`; returns false when nobody can run, now or later.
@@ -114,7 +120,6 @@ bool line_up(thread* me, bool stays, bool yielding) {
         if (!runs && !due && !may_end_early(t, now)) continue;
         const u32 index = line.count++;
         line.list[index] = describe(t, !runs && !due);
-        line.threads[index] = t;
         if (t == me && runs) line.current = index;
         if (!runs && !due) continue;
         follow(prompt, index, me);
@@ -127,10 +132,9 @@ bool line_up(thread* me, bool stays, bool yielding) {
     if (line.fallback != max_threads) return true;
     if (first_due == nullptr) return false;
     for (u32 i = 0; i < line.count; ++i)
-        if (line.threads[i] == first_due) line.fallback = i;
+        if (thread_at(i) == first_due) line.fallback = i;
     if (line.fallback == max_threads) { // not plausible to end early, but nobody else can run
         line.list[line.count] = describe(first_due, true);
-        line.threads[line.count] = first_due;
         line.fallback = line.count++;
         line.current = line.current == line.count - 1 ? line.count : line.current;
     }
@@ -252,7 +256,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     }
     const u32 chosen = pick(yielding);
     note_decision(chosen);
-    thread* next = line.threads[chosen];
+    thread* next = thread_at(chosen);
     if (chosen != line.fallback) log_choice(choice::thread, next->id);
     if (next->state == thread::blocked) { // a sleep or timed wait ends
         const i64 now = clock_ns();
@@ -270,6 +274,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
 
 void announce(thread* t, op kind, u64 address, u64 pc, bool writes) {
     t->pending = kind;
+    t->again = address != 0 && address == t->pending_address;
     t->pending_address = address;
     t->pending_pc = pc;
     t->pending_writes = writes;

@@ -56,6 +56,8 @@ struct thread {
     bool pending_writes;
     u64 pending_address, pending_pc, serial;
     u64 intent;      // operands of an atomic operation, set before its point
+    bool again;      // it is about the same object as the operation before
+    u32 locks;       // that it holds; semaphores taken and not given back count, too
     bool goes_round; // it has done the same before, and changed nothing since: see spinning.hpp
     spin_memory spin;
 
@@ -102,6 +104,14 @@ struct alignas(64) engine {
     u64 heap_begin, heap_size;
     bool solo;     // main alone, and whatever others did happened before: no race is possible
     bool watching; // plain accesses at learned places are points
+
+    /// Neither: one look at both.
+    bool usual() const {
+        static_assert(sizeof(bool) == 1);
+        u16 both;
+        __builtin_memcpy(&both, &solo, sizeof both);
+        return both == 0;
+    }
 
     u64 alarm; // the next step at which something is to be done whatever the access
     bool plain_points, every_access, recording, controlled;

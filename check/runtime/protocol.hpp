@@ -238,8 +238,10 @@ struct module_info {
 struct location {
     u64 pc; // 0: an empty entry; the highest bit is set when it is learned
     u16 level;
-    u16 gives_up; // in a loop that was left although nothing that it waits for had changed
-    u32 id;       // 1, 2, ... in order of discovery; 0: not learned
+    // In a loop that went round for long, and then ...
+    u8 waits;    // was left because something had changed
+    u8 gives_up; // was left although nothing had
+    u32 id;      // 1, 2, ... in order of discovery; 0: not learned
 };
 
 /// What a run met that limits the trust in it; bits of channel::limits.

@@ -50,6 +50,17 @@ inline cell* cell_if_any(u64 address) {
     return cells == nullptr ? nullptr : cells + ((address >> 3) & (cells_per_region - 1));
 }
 
+/// Whether the access is included in one of the cell's with none of its bytes left out, of the same
+/// time, as strong or more.
+template <u32 size, bool write>
+inline bool known_in(const cell& c, const thread* t, u64 address) {
+    constexpr u64 bytes = u64{(1u << size) - 1} << mask_shift;
+    constexpr u64 rest = ~(place_mask | byte_mask | (write ? 0 : write_bit));
+    const u64 compared = rest | (size == 8 ? bytes : bytes << (address & 7)); // 8: all, or nothing
+    const u64 wanted = t->epoch | (write ? write_bit : 0);
+    return ((c.slot[0] ^ wanted) & compared) == 0 || ((c.slot[1] ^ wanted) & compared) == 0;
+}
+
 /// True when this access needs no check: the thread did the same, or more, since others last could
 /// learn of it (the fast path of FastTrack, Flanagan and Freund 2009), or it is alone. `address` is
 /// a multiple of `size`, which is 8 at most.
@@ -59,12 +70,7 @@ inline bool nothing_new(const thread* t, u64 address) {
     const cell* c = cell_if_any(address);
     if (c == nullptr) return false;
     if (g.solo) return (c->slot[0] & freed_bit) == 0;
-    // Included in an access with none of its bytes left out, of the same time, as strong or more.
-    constexpr u64 bytes = u64{(1u << size) - 1} << mask_shift;
-    constexpr u64 rest = ~(place_mask | byte_mask | (write ? 0 : write_bit));
-    const u64 compared = rest | bytes << (address & 7);
-    const u64 wanted = t->epoch | (write ? write_bit : 0);
-    return ((c->slot[0] ^ wanted) & compared) == 0 || ((c->slot[1] ^ wanted) & compared) == 0;
+    return known_in<size, write>(*c, t, address);
 }
 
 /// Checks an access against those before it, remembers it, and reports what it finds.

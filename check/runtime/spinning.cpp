@@ -8,9 +8,9 @@ namespace heddle::check::rt {
 
 namespace {
 
-/// Rounds after which the default schedule lets others go first: more than libstdc++ spins before
-/// it sleeps, which is to go on undisturbed.
-constexpr u32 patience = 40;
+/// Rounds after which a loop is thought to wait: more than libstdc++ and most others spin before
+/// they sleep, which is to go on undisturbed.
+constexpr u32 patience = 64;
 /// Rounds after which nobody is thought to count them any more.
 constexpr u32 hopeless = 5000;
 
@@ -56,6 +56,10 @@ bool sees_the_same(const thread* t) {
     return true;
 }
 
+bool long_on_its_round(const thread* t) {
+    return t->spin.repeats >= patience * t->spin.count;
+}
+
 } // namespace
 
 bool look_for_round(u64 pc, u64 address, u64 intent) {
@@ -80,6 +84,8 @@ void note_fruitless(const fruitless& what) {
         return;
     }
     // It saw something new.
+    if (before != nullptr && long_on_its_round(self))
+        for (u32 i = 0; i < m.count; ++i) g.places[m.seen[i].place].waits = 1;
     if (before != nullptr || m.count == longest_round) m.count = 0;
     m.repeats = 0;
     m.seen[m.count] = what;
@@ -87,7 +93,7 @@ void note_fruitless(const fruitless& what) {
 }
 
 bool sees_the_same_for_long(const thread* t) {
-    return t->goes_round && t->spin.repeats >= patience * t->spin.count && sees_the_same(t);
+    return t->goes_round && long_on_its_round(t) && sees_the_same(t);
 }
 
 bool all_spin_for_ever() {
@@ -105,9 +111,13 @@ bool all_spin_for_ever() {
 
 bool only_waits(const thread* t) {
     if (!t->goes_round) return false;
-    for (u32 i = 0; i < t->spin.count; ++i)
-        if (g.places[t->spin.seen[i].place].gives_up != 0) return false;
-    return sees_the_same(t);
+    bool known = true;
+    for (u32 i = 0; i < t->spin.count; ++i) {
+        const location& l = g.places[t->spin.seen[i].place];
+        if (l.gives_up != 0) return false;
+        known = known && l.waits != 0;
+    }
+    return (known || long_on_its_round(t)) && sees_the_same(t);
 }
 
 } // namespace heddle::check::rt

@@ -5,10 +5,11 @@
 //
 // A thread remembers the atomic operations that changed nothing, failed attempts at a lock and
 // yields, as long as it changes nothing itself. About to do one of them again, it *goes round*; it
-// *sees the same* while all that it saw on its round is as it was. A loop that was once left
-// although its thread saw the same counts its rounds (spin some times, then sleep): it is marked,
-// and its threads do not *only wait*. Plain variables are not looked at. So it is a guess, and
-// nothing is decided by it that another choice could not decide otherwise.
+// *sees the same* while all that it saw on its round is as it was. What loops do in the end is
+// learned: one that was left because something had changed waits, and its threads *only wait* from
+// their second round on; one that was left although nothing had counts its rounds (spin some times,
+// then sleep), and its threads never only wait. Plain variables are not looked at. So it is a
+// guess, and nothing is decided by it that another choice could not decide otherwise.
 
 #include "base.hpp"
 

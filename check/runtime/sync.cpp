@@ -68,6 +68,7 @@ int lock_object(u64 address, int type, i64 deadline, u64 pc, wait_for what) {
         if (!block(what, address, deadline, pc)) return ETIMEDOUT;
     const bool orphaned = o.owner_died;
     o.owner = t;
+    ++t->locks;
     o.owner_died = false;
     o.depth = 1;
     o.held_from = here(pc);
@@ -80,6 +81,7 @@ u32 unlock_object(u64 address) {
     sync_object& o = sync_at(address);
     const u32 depth = o.depth;
     release_into(o.clock, self);
+    if (o.owner != nullptr && o.owner->locks > 0) --o.owner->locks;
     o.owner = nullptr;
     o.depth = 0;
     for (u32 i = 0; i < g.count; ++i) {
@@ -94,6 +96,7 @@ void relock_object(u64 address, u32 depth, u64 pc) {
     sync_object& o = sync_at(address);
     while (o.owner != nullptr) block(wait_for::mutex, address, never, pc);
     o.owner = self;
+    ++self->locks;
     o.depth = depth;
     o.held_from = here(pc);
     acquire_from(o.clock, self);
@@ -106,6 +109,7 @@ int semaphore_wait(u64 address, i64 deadline, u64 pc) {
     while (o.count == 0)
         if (!block(wait_for::semaphore, address, deadline, pc)) return ETIMEDOUT;
     --o.count;
+    ++self->locks;
     acquire_from(o.clock, self);
     record(op::sem_wait, address, pc, o.count);
     return 0;

@@ -24,24 +24,13 @@ strategy_kind strategy_of(strategy_kind asked, u64 seed, u64 number) {
     if (number == 1) return strategy_kind::in_order;
     if (number == 2) return strategy_kind::reversed;
     if (asked != strategy_kind::mix) return asked;
-    // Simple bugs take few switches, which is what PCT is best at; each other arm has its turn.
-    constexpr strategy_kind early[] = {strategy_kind::pct,
-                                       strategy_kind::hold,
-                                       strategy_kind::pct,
-                                       strategy_kind::pos,
-                                       strategy_kind::pct,
-                                       strategy_kind::random_walk,
-                                       strategy_kind::pct,
-                                       strategy_kind::pos};
-    // What is not found soon is found by the two that break up the order of single operations.
-    constexpr strategy_kind later[] = {strategy_kind::random_walk,
-                                       strategy_kind::pct,
-                                       strategy_kind::pos,
-                                       strategy_kind::pos,
-                                       strategy_kind::pos,
-                                       strategy_kind::hold,
-                                       strategy_kind::hold,
-                                       strategy_kind::hold};
+    // First the three plans of plan_hold(). Simple bugs take few switches, which is what PCT is
+    // best at; each other arm has its turn.
+    using enum strategy_kind;
+    constexpr strategy_kind early[] = {
+        hold, hold, hold, pct, pos, pct, random_walk, pct, pos, pct, hold, pct, pos, pct};
+    // What is not found soon is found by those that break up the order of single operations.
+    constexpr strategy_kind later[] = {random_walk, pct, pct, pos, pos, pos, hold, hold};
     if (number < 3 + std::size(early)) return early[number - 3];
     random_source random(seed * 31 + number);
     return later[random.below(static_cast<u32>(std::size(later)))];
@@ -77,7 +66,7 @@ void strategy::begin(strategy_kind kind, u64 seed, u64 number, u64 points) {
         for (u32 i = 0; i < change_points_; ++i) change_at_[i] = 1 + random_.below(range);
     }
     if (kind_ == strategy_kind::random_walk) preset_ = random_.one_in(3) ? 8 : 1;
-    if (kind_ == strategy_kind::hold) preset_ = 1 + random_.below(3);
+    if (kind_ == strategy_kind::hold) plan_hold(number);
     lowest_ = high - 1;
 }
 
@@ -119,10 +108,10 @@ u32 strategy::filter(const situation& now) {
         // A sleeper may wake early in every random run; the engine shows timed waits as early
         // candidates only where early_timeouts() allows it.
         if (c.early && !random_.one_in(4)) continue;
-        allowed_[n++] = i;
+        of_[n++].allowed = i;
     }
     if (held_main) ++main_waits_;
-    if (n == 0) allowed_[n++] = now.default_choice;
+    if (n == 0) of_[n++].allowed = now.default_choice;
     return n;
 }
 
@@ -133,7 +122,7 @@ u32 strategy::choose(const situation& now) {
         bool busy = false;
         for (u32 i = 0; i < now.count; ++i) busy |= !now.list[i].early && !now.list[i].only_waits;
         for (u32 i = 0; i < now.count; ++i)
-            if (!now.list[i].early && !(busy && now.list[i].only_waits)) allowed_[n++] = i;
+            if (!now.list[i].early && !(busy && now.list[i].only_waits)) of_[n++].allowed = i;
         return reversed(now, n);
     }
     const u32 n = filter(now);
@@ -148,17 +137,17 @@ u32 strategy::choose(const situation& now) {
 u32 strategy::reversed(const situation& now, u32 n) const {
     const bool goes_on = now.current < now.count && !now.yielding;
     for (u32 i = 0; i < n; ++i)
-        if (goes_on && allowed_[i] == now.current) return now.current;
+        if (goes_on && of_[i].allowed == now.current) return now.current;
     for (u32 i = n; i > 0; --i)
-        if (allowed_[i - 1] < now.current) return allowed_[i - 1];
-    return n == 0 ? now.default_choice : allowed_[n - 1];
+        if (of_[i - 1].allowed < now.current) return of_[i - 1].allowed;
+    return n == 0 ? now.default_choice : of_[n - 1].allowed;
 }
 
 u32 strategy::random_walk(const situation& now, u32 n) {
     const bool may_stay = now.current < now.count && !gives_way(now);
     if (preset_ > 1 && may_stay && !now.list[now.current].main_end && !random_.one_in(preset_))
         return now.current;
-    return allowed_[random_.below(n)];
+    return of_[random_.below(n)].allowed;
 }
 
 /// Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized scheduler with probabilistic
@@ -168,37 +157,78 @@ u32 strategy::pct(const situation& now, u32 n) {
         const u32 thread = now.list[now.current].thread;
         const bool counts = !now.list[now.current].only_waits; // else this point was there before
         for (u32 i = 0; counts && i < change_points_; ++i)
-            if (change_at_[i] == now.point) priority_[thread] = lowest_--;
-        if (gives_way(now)) priority_[thread] = lowest_--;
+            if (change_at_[i] == now.point) of_[thread].priority = lowest_--;
+        if (gives_way(now)) of_[thread].priority = lowest_--;
     }
-    u32 best = allowed_[0];
+    u32 best = of_[0].allowed;
     for (u32 i = 0; i < n; ++i) {
-        const u32 thread = now.list[allowed_[i]].thread;
-        if (priority_[thread] == 0) priority_[thread] = high + (random_.next() >> 3);
-        if (priority_[thread] > priority_[now.list[best].thread]) best = allowed_[i];
+        const u32 thread = now.list[of_[i].allowed].thread;
+        if (of_[thread].priority == 0) of_[thread].priority = high + (random_.next() >> 3);
+        if (of_[thread].priority > of_[now.list[best].thread].priority) best = of_[i].allowed;
     }
     return best;
 }
 
 /// Yuan, Yang, Gu: Partial order aware concurrency sampling, CAV 2018.
 u32 strategy::pos(const situation& now, u32 n) {
-    u32 best = allowed_[0];
+    u32 best = of_[0].allowed;
     for (u32 i = 0; i < n; ++i) {
-        const candidate& c = now.list[allowed_[i]];
-        if (serial_[c.thread] != c.serial || priority_[c.thread] == 0) {
-            serial_[c.thread] = c.serial;
-            priority_[c.thread] = 1 + (random_.next() >> 2);
+        const candidate& c = now.list[of_[i].allowed];
+        if (of_[c.thread].serial != c.serial || of_[c.thread].priority == 0) {
+            of_[c.thread].serial = c.serial;
+            of_[c.thread].priority = 1 + (random_.next() >> 2);
         }
-        if (priority_[c.thread] > priority_[now.list[best].thread]) best = allowed_[i];
+        if (of_[c.thread].priority > of_[now.list[best].thread].priority) best = of_[i].allowed;
     }
     const candidate& chosen = now.list[best];
-    priority_[chosen.thread] = 0;
+    of_[chosen.thread].priority = 0;
     for (u32 i = 0; i < now.count; ++i) {
         const candidate& c = now.list[i];
         if (c.object == chosen.object && c.object != 0 && (c.writes || chosen.writes))
-            priority_[c.thread] = 0; // it races with the chosen one: draw again
+            of_[c.thread].priority = 0; // it races with the chosen one: draw again
     }
     return best;
+}
+
+/// Three schedules are the same for every seed, because what they hold back makes half of all bugs.
+/// In the first a thread that is about to take a lock while it holds another (deadlock), or to
+/// sleep until it is told (lost wake-up). In the others one that comes back to what it has just
+/// used: to write what it made of an old value, or to act on what it checked. When all are held,
+/// the last moment before the bug has come. The newest thread goes first; in the third schedule
+/// main does, so that all threads are there before one of them is done.
+void strategy::plan_hold(u64 number) {
+    constexpr u64 first = 3;
+    constexpr held_class classes[] = {held_class::waits, held_class::again, held_class::again};
+    if (number < first + std::size(classes)) {
+        held_class_ = classes[number - first];
+        newest_first_ = true;
+        main_first_ = number == first + 2;
+        every_access_ = early_timeouts_ = false;
+        main_last_ = heeds_yields_ = skips_waits_ = true;
+        return;
+    }
+    preset_ = 1 + random_.below(3);
+    if (random_.one_in(4)) held_class_ = classes[random_.below(2)];
+}
+
+bool strategy::held_back(const candidate& c) const {
+    for (u32 h = 0; h < held_count_; ++h)
+        if (c.location == held_[h]) return true;
+    const bool waits = held_class_ == held_class::waits;
+    const bool again = held_class_ == held_class::again && c.again;
+    switch (c.kind) {
+    case op::lock:
+    case op::read_lock:
+    case op::sem_wait: return (waits && c.holds_lock) || again;
+    case op::cond_wait:
+    case op::futex_wait: return waits;
+    case op::read:
+    case op::write:
+    case op::atomic_load:
+    case op::atomic_store:
+    case op::atomic_rmw: return again && c.location != 0;
+    default: return false;
+    }
 }
 
 /// Holds back whoever arrives at one of a few learned places until nobody else can run.
@@ -209,15 +239,15 @@ u32 strategy::hold(const situation& now, u32 n) {
     u32 free = 0;
     bool may_stay = false;
     for (u32 i = 0; i < n; ++i) {
-        bool held = false;
-        for (u32 h = 0; h < held_count_; ++h) held |= now.list[allowed_[i]].location == held_[h];
-        if (held) continue;
-        passing_[free++] = allowed_[i];
-        may_stay |= allowed_[i] == now.current;
+        if (held_back(now.list[of_[i].allowed])) continue;
+        of_[free++].passing = of_[i].allowed;
+        may_stay |= of_[i].allowed == now.current;
     }
-    if (free == 0) return allowed_[random_.below(n)];
+    if (free == 0) return of_[random_.below(n)].allowed;
+    if (main_first_ && now.list[of_[0].passing].thread == 0) return of_[0].passing;
+    if (newest_first_) return of_[free - 1].passing;
     if (may_stay && !gives_way(now) && !random_.one_in(4)) return now.current;
-    return passing_[random_.below(free)];
+    return of_[random_.below(free)].passing;
 }
 
 } // namespace heddle::check

@@ -30,6 +30,8 @@ struct candidate {
     u32 object;
     u64 serial;              // changes with every operation of that thread
     bool only_waits = false; // it goes round a loop that another thread has to end
+    bool holds_lock = false;
+    bool again = false; // on the same object as the operation before
 };
 
 struct situation {
@@ -76,6 +78,8 @@ private:
     u32 pct(const situation& now, u32 n);
     u32 pos(const situation& now, u32 n);
     u32 hold(const situation& now, u32 n);
+    void plan_hold(u64 number);
+    bool held_back(const candidate& c) const;
 
     strategy_kind kind_ = strategy_kind::in_order;
     random_source random_{0};
@@ -86,12 +90,18 @@ private:
     u32 change_points_ = 0;
     u64 change_at_[8] = {};
     u64 lowest_ = 0;
-    u64 priority_[max_threads] = {};
-    u64 serial_[max_threads] = {};
+    // What `hold` holds back besides learned places.
+    enum class held_class : u32 { none, waits, again } held_class_ = held_class::none;
+    bool newest_first_ = false, main_first_ = false;
     u32 held_[3] = {};
     u32 held_count_ = 0;
-    u32 allowed_[max_threads] = {}; // of one decision; not on the stack of whoever decides
-    u32 passing_[max_threads] = {};
+
+    struct per_thread {
+        u64 priority, serial;
+        // Not of that thread: two lists of one decision. Here, so that few threads touch few pages.
+        u32 allowed, passing;
+    };
+    per_thread of_[max_threads] = {};
 };
 
 } // namespace heddle::check

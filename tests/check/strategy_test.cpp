@@ -110,6 +110,36 @@ TEST(Strategy, SpendsNoChangeOfPriorityOnAThreadThatOnlyWaits) {
     }
 }
 
+candidate about_to(u32 thread, op kind, bool holds_lock, bool again) {
+    candidate c{thread, kind, true, false, false, 1, 1, 1};
+    c.holds_lock = holds_lock;
+    c.again = again;
+    return c;
+}
+
+TEST(Strategy, HoldsBackTheSecondLockAndTheSleepInTheThirdScheduleOfEverySeed) {
+    for (u64 seed = 1; seed < 50; ++seed) {
+        auto s = std::make_unique<strategy>();
+        s->begin(strategy_kind::mix, seed, 3, 50);
+        const candidate list[] = {about_to(0, op::atomic_load, false, false),
+                                  about_to(1, op::lock, true, false),
+                                  about_to(2, op::cond_wait, false, false)};
+        EXPECT_EQ(s->choose({list, 3, 1, false, false, 1, 4, 1}), 0u);
+    }
+}
+
+TEST(Strategy, HoldsBackWhoComesBackToAVariableInTheNextTwo) {
+    for (u64 number = 4; number < 6; ++number)
+        for (u64 seed = 1; seed < 50; ++seed) {
+            auto s = std::make_unique<strategy>();
+            s->begin(strategy_kind::mix, seed, number, 50);
+            const candidate list[] = {about_to(0, op::lock, true, true),
+                                      about_to(1, op::atomic_load, false, false),
+                                      about_to(2, op::write, false, true)};
+            EXPECT_EQ(s->choose({list, 3, 2, false, false, 2, 4, 1}), 1u);
+        }
+}
+
 TEST(Strategy, StartsEveryMixWithTheTwoSchedulesWithoutPreemption) {
     EXPECT_EQ(strategy_of(strategy_kind::mix, 99, 1), strategy_kind::in_order);
     EXPECT_EQ(strategy_of(strategy_kind::mix, 99, 2), strategy_kind::reversed);
