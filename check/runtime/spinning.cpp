@@ -11,8 +11,8 @@ namespace {
 /// Rounds after which a loop is thought to wait: more than libstdc++ and most others spin before
 /// they sleep, which is to go on undisturbed.
 constexpr u32 patience = 64;
-/// Rounds after which nobody is thought to count them any more.
-constexpr u32 hopeless = 5000;
+/// Rounds after which nobody is thought to count them any more. Some milliseconds.
+constexpr u32 hopeless = 30'000;
 
 /// The same until the thread changes something, whatever others do meanwhile.
 u64 generation_of(const thread* t) {
@@ -24,12 +24,25 @@ u64 owner_of(u64 address) {
     return o == nullptr ? 0 : address_of(o->owner);
 }
 
+/// Whether it lies in a frame of a function that has not returned.
+bool in_live_frame(u64 address) {
+    if (address < g.stacks_low || address >= g.stacks_high) return false;
+    for (u32 i = g.count; i > 0; --i) {
+        const thread* t = g.threads[i - 1];
+        if (address < t->stack_low || address + 8 > t->stack_high) continue;
+        const u32 depth = t->depth < t->room ? t->depth : t->room;
+        return t->state != thread::finished && depth > 0 && address >= t->stack[depth - 1].low;
+    }
+    return false;
+}
+
 /// What stands there now. Memory that is gone reads as 0: the thread that goes there will crash.
 u64 value_now(const fruitless& f) {
     if (f.is_lock) return owner_of(f.address);
     const module_info& program = g.shared->module[0];
-    const bool sure =
-        in_heap(f.address) || (f.address >= program.begin && f.address + 8 <= program.end);
+    const bool sure = in_heap(f.address) ||
+                      (f.address >= program.begin && f.address + 8 <= program.end) ||
+                      in_live_frame(f.address);
     if (!sure) return value_at(f.address, f.size); // asks the kernel first
     switch (f.size) {
     case 1: return *reinterpret_cast<const volatile u8*>(f.address);

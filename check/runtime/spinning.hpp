@@ -44,8 +44,8 @@ void note_fruitless(const fruitless& what);
 /// What a replay knows of as well: the default schedule goes by it.
 bool sees_the_same_for_long(const thread* t);
 
-/// Whether no thread will ever change anything again: all that live sleep, or have gone round some
-/// thousand times and seen the same. A replay knows of it as well.
+/// Whether no thread will ever change anything again: all that live sleep, or have gone round very
+/// many times and seen the same. A replay knows of it as well.
 bool all_spin_for_ever();
 
 /// What the strategies go by.
