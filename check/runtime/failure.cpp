@@ -54,6 +54,18 @@ blocked_thread describe(thread* t) {
     return b;
 }
 
+/// What the calling thread was about to do.
+run_result& note_use(u64 address, u32 size, bool write, u64 pc) {
+    run_result& r = g.shared->result;
+    r.at.thread = self->id;
+    r.at.write = write;
+    r.at.size = static_cast<u8>(size);
+    r.at.address = address;
+    r.at.step = g.step;
+    r.at.where = here(pc);
+    return r;
+}
+
 thread* lock_owner(const thread* t) {
     if (t->state != thread::blocked || t->deadline != never) return nullptr;
     if (t->waiting == wait_for::join) return reinterpret_cast<thread*>(t->wait_address);
@@ -116,13 +128,7 @@ void report_race(const access& first, const access& second) {
 }
 
 void fail_use_after_free(u64 address, u32 size, bool write, u64 pc) {
-    run_result& r = g.shared->result;
-    r.at.thread = self->id;
-    r.at.write = write;
-    r.at.size = static_cast<u8>(size);
-    r.at.address = address;
-    r.at.step = g.step;
-    r.at.where = here(pc);
+    run_result& r = note_use(address, size, write, pc);
     r.what = object_at(address);
     describe_free(address, r.other);
     end_run(failure::use_after_free,
@@ -130,13 +136,7 @@ void fail_use_after_free(u64 address, u32 size, bool write, u64 pc) {
 }
 
 void fail_dead_frame(u64 address, u32 size, bool write, u64 pc, u32 owner, const dead_frame& gone) {
-    run_result& r = g.shared->result;
-    r.at.thread = self->id;
-    r.at.write = write;
-    r.at.size = static_cast<u8>(size);
-    r.at.address = address;
-    r.at.step = g.step;
-    r.at.where = here(pc);
+    run_result& r = note_use(address, size, write, pc);
     r.what.kind = object::stack;
     r.what.thread = r.other.thread = owner;
     r.what.frame_pc = gone.inside;
