@@ -106,9 +106,9 @@ TEST(AioTask, NamesOfCoroutinesAreThoseOfTheSource) {
     }
     ASSERT_EQ(lost.count(), 1u);
     const std::string& name = lost.at(0).task_name;
-    EXPECT_EQ(name.find("_Z"), std::string::npos) << name;
-    EXPECT_EQ(name.find("Frame"), std::string::npos) << name;
-    EXPECT_EQ(name.find("clone"), std::string::npos) << name;
+    EXPECT_EQ(name.find("::_Z"), std::string::npos) << name;
+    EXPECT_EQ(name.find(".Frame*"), std::string::npos) << name;
+    EXPECT_EQ(name.find("[clone"), std::string::npos) << name;
     EXPECT_NE(name.find("NamesOfCoroutines"), std::string::npos) << name;
 }
 
