@@ -203,6 +203,8 @@ public:
 
     /// For Heddle's own parts: adopts one handle of `adopted`.
     explicit future(detail::state<T>* adopted) noexcept : state_(adopted) {}
+    /// For Heddle's own parts: gives this handle away; the counterpart of adopting.
+    detail::state<T>* release() noexcept { return std::exchange(state_, nullptr); }
     /// For Heddle's own parts: the task behind the handle, or null.
     detail::task* task() const noexcept { return state_; }
 
@@ -230,7 +232,8 @@ private:
         else if constexpr (!std::is_void_v<T>) return std::as_const(*state_).value();
     }
     T take_value() {
-        if (std::exception_ptr failure = detail::failure_of(*state_)) {
+        if (state_->current() != detail::phase::value) {
+            std::exception_ptr failure = detail::failure_of(*state_);
             *this = future();
             std::rethrow_exception(std::move(failure));
         }

@@ -250,4 +250,9 @@ private:
     std::shared_ptr<detail::pool> pool_;
 };
 
+/// For Heddle's own parts.
+inline detail::pool& detail::engine_of(thread_pool& of) noexcept {
+    return *of.pool_;
+}
+
 } // namespace heddle

@@ -24,7 +24,6 @@ namespace heddle::detail {
 
 namespace {
 
-constexpr std::size_t smallest = 64, classes = 3;
 constexpr std::uint32_t magazine_cells = 64;
 
 struct cell {
@@ -37,29 +36,25 @@ struct cell {
 /// Full magazines that no thread holds, one list a size class.
 struct depot {
     light_mutex mutex;
-    std::array<cell*, classes> magazines{};
+    std::array<cell*, cell_sizes> magazines{};
 };
 constinit depot shared;
 
 /// What a thread keeps of one size class: a magazine in use, and perhaps a full one. Both ways
 /// between threads go through the depot in whole magazines, so a thread that only allocates and
 /// one that only frees meet at its lock once in 64 cells.
-struct stock {
+struct alignas(32) stock { // so that its address is a shift away
     cell* first = nullptr;
     std::uint32_t count = 0;
     cell* full = nullptr;
 };
 
 struct cache {
-    std::array<stock, classes> stocks{};
+    std::array<stock, cell_sizes> stocks{};
     bool returns_at_exit = false;
     bool gone = false; ///< the thread is ending: what it frees goes to the depot in ones
 };
 constinit thread_local cache local;
-
-std::size_t class_of(std::size_t size) noexcept {
-    return size <= smallest ? 0 : static_cast<std::size_t>(std::bit_width((size - 1) / smallest));
-}
 
 void give(std::size_t index, cell* magazine, std::uint32_t count) noexcept {
     std::lock_guard lock(shared.mutex);
@@ -76,9 +71,9 @@ cell* take(std::size_t index) noexcept {
 }
 
 cell* carve(std::size_t index) {
-    const std::size_t size = smallest << index;
-    auto* memory =
-        static_cast<std::byte*>(::operator new(size * magazine_cells, std::align_val_t{smallest}));
+    const std::size_t size = smallest_cell << index;
+    auto* memory = static_cast<std::byte*>(
+        ::operator new(size * magazine_cells, std::align_val_t{smallest_cell}));
     cell* next = nullptr;
     for (std::size_t i = magazine_cells; i-- > 0;) {
         next = ::new (static_cast<void*>(memory + i * size)) cell{next, nullptr, magazine_cells};
@@ -90,7 +85,7 @@ cell* carve(std::size_t index) {
 struct returner {
     ~returner() {
         local.gone = true;
-        for (std::size_t i = 0; i < classes; ++i) {
+        for (std::size_t i = 0; i < cell_sizes; ++i) {
             stock& s = local.stocks[i];
             if (s.first) give(i, s.first, s.count);
             if (s.full) give(i, s.full, magazine_cells);
@@ -109,7 +104,7 @@ void return_at_exit() {
 cell* pop(stock& s) noexcept {
     cell* const taken = s.first;
     s.first = taken->next;
-    __builtin_prefetch(s.first, 1); // the next call writes there
+    prefetch_to_write(s.first); // the next call writes there
     --s.count;
     return taken;
 }
@@ -125,40 +120,46 @@ cell* pop(stock& s) noexcept {
     return pop(s);
 }
 
+// Out of line for the same reason: the magazine in use is full, or there is none.
+[[gnu::noinline]] void give_and_refit(stock& s, std::size_t index, void* memory) noexcept {
+    if (local.gone) {
+        give(index, ::new (memory) cell{nullptr, nullptr, 1}, 1);
+        return;
+    }
+    if (s.first) {
+        if (s.full) give(index, s.full, magazine_cells);
+        s.full = s.first;
+    }
+    return_at_exit(); // a thread may only free, and end, many times over
+    s.first = ::new (memory) cell{nullptr, nullptr, 0};
+    s.count = 1;
+}
+
 } // namespace
 
 void hold_cell_depot(bool hold) noexcept {
     hold ? shared.mutex.lock() : shared.mutex.unlock();
 }
 
-void* slab_allocate(std::size_t size, std::size_t alignment) {
-    if (HEDDLE_PLAIN_HEAP || size > smallest << (classes - 1) || alignment > smallest) {
-        return ::operator new(size, std::align_val_t{alignment});
-    }
-    const std::size_t index = class_of(size);
+void* take_cell(std::size_t index, [[maybe_unused]] std::size_t size) {
+    if (HEDDLE_PLAIN_HEAP) return ::operator new(size, std::align_val_t{smallest_cell});
     stock& s = local.stocks[index];
     return s.first ? pop(s) : refill_and_pop(s, index);
 }
 
-void slab_free(void* memory, std::size_t size, std::size_t alignment) noexcept {
-    if (HEDDLE_PLAIN_HEAP || size > smallest << (classes - 1) || alignment > smallest) {
-        ::operator delete(memory, std::align_val_t{alignment});
+void give_cell(void* memory, std::size_t index) noexcept {
+    if (HEDDLE_PLAIN_HEAP) {
+        ::operator delete(memory, std::align_val_t{smallest_cell});
         return;
     }
-    const std::size_t index = class_of(size);
     stock& s = local.stocks[index];
-    if (local.gone) {
-        give(index, ::new (memory) cell{nullptr, nullptr, 1}, 1);
+    if (!s.first || s.count == magazine_cells) [[unlikely]] {
+        give_and_refit(s, index, memory);
         return;
     }
-    if (s.count == magazine_cells) {
-        if (s.full) give(index, s.full, magazine_cells);
-        s.full = s.first;
-        s.first = nullptr;
-        s.count = 0;
-    }
-    if (!s.first) return_at_exit(); // a thread may only free, and end, many times over
-    s.first = ::new (memory) cell{s.first, nullptr, 0};
+    cell* const given = ::new (memory) cell;
+    given->next = s.first;
+    s.first = given;
     ++s.count;
 }
 

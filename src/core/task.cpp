@@ -42,20 +42,6 @@ bool task::start() noexcept {
     return true;
 }
 
-bool task::start_alone() noexcept {
-    const std::uint32_t s = state_.load(std::memory_order_acquire); // as in drop_handle()
-    if (handles_of(s) != 1 || phase_of(s) != phase::pending) return false;
-    // relaxed: the caller's is the only reference. [Alone]
-    state_.store(with(s, phase::running), std::memory_order_relaxed);
-    return true;
-}
-
-void task::finish_alone(phase end) noexcept {
-    // relaxed: as in start_alone(); no handle can have been copied from the caller's since.
-    const std::uint32_t s = state_.load(std::memory_order_relaxed);
-    state_.store(with(s, end) & ~owned_bit, std::memory_order_relaxed);
-}
-
 bool task::start_setting(phase& before) noexcept {
     std::uint32_t s = state_.load(std::memory_order_acquire); // as in start()
     do {
@@ -172,9 +158,16 @@ void task::die_of_too_many_handles() noexcept {
 void task::destroy() noexcept {
     // relaxed: the caller has synchronised with everybody who held the task. [Last]
     const std::uint32_t s = state_.load(std::memory_order_relaxed);
-    if (phase_of(s) == phase::failed && !(s & looked_bit)) report_unseen();
-    delete info();
+    if (phase_of(s) == phase::failed && !(s & looked_bit)) [[unlikely]]
+        report_unseen();
+    if (info()) [[unlikely]]
+        drop_info();
     operations_->destroy(*this);
+}
+
+// Apart, so that destroy() saves no registers for it.
+[[gnu::noinline]] void task::drop_info() noexcept {
+    delete info();
 }
 
 /// The last handle is about to go while the executor still holds the object, for a moment. What

@@ -51,18 +51,28 @@ public:
         // release: publishes the slot and the task; pairs with the acquire in steal().
         store_light(bottom_, b + 1);
     }
+    /// The same where that is a few instructions; false if it is not, and nothing was done.
+    bool push_quickly(task* t) noexcept {
+        // relaxed: as in push().
+        const std::int64_t b = bottom_.load(std::memory_order_relaxed);
+        const ring* const r = ring_.load(std::memory_order_relaxed);
+        if (!asymmetric_barriers || b - known_top_ > r->mask) return false;
+        r->at(b).store(t, std::memory_order_relaxed); // as in push(), as is what follows
+        store_light<true>(bottom_, b + 1);
+        return true;
+    }
 
     /// Takes the newest task, or null.
-    task* pop() noexcept { return asymmetric_barriers ? pop_as<true>() : pop_in_order(); }
+    task* pop() noexcept {
+        // relaxed: written by this thread, as in push().
+        const std::int64_t b = bottom_.load(std::memory_order_relaxed) - 1;
+        if (!(asymmetric_barriers ? take_last_as<true>(b) : take_last_in_order(b))) return nullptr;
+        return ring_.load(std::memory_order_relaxed)->at(b).load(std::memory_order_relaxed);
+    }
 
     /// Takes the newest task if it is `t`; true if it did.
     bool pop_if(const task* t) noexcept {
-        const std::int64_t b = bottom_.load(std::memory_order_relaxed) - 1; // the owner's own
-        if (b < known_top_ ||
-            ring_.load(std::memory_order_relaxed)->at(b).load(std::memory_order_relaxed) != t) {
-            return false; // (relaxed: written by this thread)
-        }
-        return pop() == t;
+        return asymmetric_barriers ? pop_if_as<true>(t) : pop_if_in_order(t);
     }
 
     /// Takes the oldest task, or null if there is none or another thief was faster.
@@ -88,31 +98,35 @@ public:
     }
 
 private:
-    /// Apart, so that the usual way has no calls in it and keeps nothing on the stack.
-    [[gnu::noinline]] task* pop_in_order() noexcept { return pop_as<false>(); }
+    // Apart, so that the usual ways have no calls in them and keep nothing on the stack.
+    [[gnu::noinline]] bool take_last_in_order(std::int64_t b) noexcept {
+        return take_last_as<false>(b);
+    }
+    [[gnu::noinline]] bool pop_if_in_order(const task* t) noexcept { return pop_if_as<false>(t); }
 
     template <bool Light>
-    task* pop_as() noexcept {
-        const std::int64_t b = bottom_.load(std::memory_order_relaxed) - 1; // the owner's own
-        ring* const r = ring_.load(std::memory_order_relaxed);              // as above
+    bool pop_if_as(const task* t) noexcept {
+        // relaxed: as in pop(). Where the deque is empty, the slot may still hold `t`.
+        const std::int64_t b = bottom_.load(std::memory_order_relaxed) - 1;
+        const ring* const r = ring_.load(std::memory_order_relaxed);
+        return r->at(b).load(std::memory_order_relaxed) == t && take_last_as<Light>(b);
+    }
+    /// Takes the task in slot `b`, the last one, from thieves; false if there is none (any more).
+    template <bool Light>
+    bool take_last_as(std::int64_t b) noexcept {
         store_light<Light>(bottom_, b);
         light_barrier();
         std::int64_t t = load_light<Light>(top_);
-        if (t > b) {
-            bottom_.store(b + 1, std::memory_order_relaxed); // it was empty: nothing changed
-            return nullptr;
-        }
-        task* taken = r->at(b).load(std::memory_order_relaxed); // written by this thread
+        if (t < b) [[likely]]
+            return true;
+        bool won = false;
         if (t == b) {
             // seq_cst: the last one; whoever moves top_ first has it.
-            const bool won = [&] {
-                if constexpr (Light) return top_.untold().compare_exchange_strong(t, t + 1);
-                else return top_.compare_exchange_strong(t, t + 1);
-            }();
-            if (!won) taken = nullptr;
-            bottom_.store(b + 1, std::memory_order_relaxed); // empty either way
+            if constexpr (Light) won = top_.untold().compare_exchange_strong(t, t + 1);
+            else won = top_.compare_exchange_strong(t, t + 1);
         }
-        return taken;
+        bottom_.store(b + 1, std::memory_order_relaxed); // empty, whoever has it
+        return won;
     }
 
     ring* grow(ring* old, std::int64_t top, std::int64_t bottom) {

@@ -9,15 +9,51 @@
 
 namespace heddle::detail {
 
+namespace {
+void delete_all(lane::block* first) noexcept {
+    while (first) delete std::exchange(first, first->next);
+}
+} // namespace
+
 lane::~lane() {
-    while (front_) delete std::exchange(front_, front_->next);
-    // relaxed: the pool's threads have ended.
-    delete spare_.load(std::memory_order_relaxed);
+    delete_all(front_);
+}
+
+lane::used_blocks::~used_blocks() {
+    delete_all(free_);
+    delete_all(late_);
+}
+
+lane::block* lane::used_blocks::take() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (free_) --count_;
+    return free_ ? std::exchange(free_, free_->next) : nullptr;
+}
+
+lane::block* lane::used_blocks::take_late() noexcept {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(late_, nullptr);
+}
+
+void lane::used_blocks::put(block* free) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        if (count_ < most) {
+            ++count_;
+            free->next = std::exchange(free_, free);
+            return;
+        }
+    }
+    delete free;
+}
+
+void lane::used_blocks::put_late(block* late) noexcept {
+    const std::lock_guard lock(mutex_);
+    late->next = std::exchange(late_, late);
 }
 
 lane::block* lane::fresh_block() {
-    // acquire: the block's slots are free; pairs with the release in retire().
-    if (block* kept = spare_.exchange(nullptr, std::memory_order_acquire)) {
+    if (block* const kept = used_.take()) {
         kept->next = nullptr;
         return kept;
     }
@@ -98,15 +134,22 @@ lane::function lane::await_filled(slot& s) noexcept {
 
 void lane::retire(block* retired) noexcept {
     if (!retired) return;
-    // Claimers may still be copying. The block is used again, or freed, only when all have done.
-    for (slot& s : retired->slots) {
-        // acquire: pairs with the release in read().
-        while (s.invoke.load(std::memory_order_acquire) != &is_used) sched_yield();
-        s.invoke.store(nullptr, std::memory_order_relaxed); // published by the exchange below
+    // A claimer may still be copying, and have lost its core for milliseconds. Whoever retires has
+    // claimed an item, so it must not wait: such a block is looked at again with the next one.
+    retired->next = used_.take_late();
+    while (block* const b = std::exchange(retired, retired ? retired->next : nullptr)) {
+        const bool all_used = std::ranges::all_of(b->slots, [](const slot& s) {
+            // acquire: pairs with the release in read().
+            return s.invoke.load(std::memory_order_acquire) == &is_used;
+        });
+        if (!all_used) {
+            used_.put_late(b);
+            continue;
+        }
+        // relaxed: published by the mutex of used_.
+        for (slot& s : b->slots) s.invoke.store(nullptr, std::memory_order_relaxed);
+        used_.put(b);
     }
-    // acq_rel: publishes the free slots, and sees those of the block that is deleted; pairs with
-    // the acquire in fresh_block() and with itself.
-    delete spare_.exchange(retired, std::memory_order_acq_rel);
 }
 
 } // namespace heddle::detail

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <heddle/detail/atomic.hpp>
+#include <heddle/detail/parking.hpp>
 #include <heddle/detail/task.hpp>
 
 #include <algorithm>
@@ -101,7 +102,7 @@ public:
         s.invoke.store(&is_used, std::memory_order_release);
         return item;
     }
-    /// Frees `retired` (or keeps it); null does nothing. Call without the mutex.
+    /// Keeps `retired` for the next use, or frees it; null does nothing. Call without the mutex.
     void retire(block* retired) noexcept;
 
     /// A guess, for those who do not hold the mutex. Never true if something was announced before
@@ -122,7 +123,7 @@ public:
 private:
     struct slot {
         /// Protocol [Lane]: null while free; set (release) by the thread that announced it; then
-        /// `is_used` (release) once the claimer has copied it, which retire() waits for (acquire)
+        /// `is_used` (release) once the claimer has copied it, which retire() looks for (acquire)
         /// before it makes the slot free again.
         atomic<function> invoke{nullptr};
         void* payload = nullptr;
@@ -178,6 +179,24 @@ private:
     static void is_used(void*, const void*) {}
     static function await_filled(slot& s) noexcept;
 
+    /// Blocks that all slots were claimed from: those for the next use, and those of which a slot
+    /// had not been copied yet when last looked at. Guarded by a mutex of their own, which is taken
+    /// twice a block.
+    class used_blocks {
+    public:
+        ~used_blocks();
+        block* take() noexcept;         ///< one with all its slots free, or null
+        block* take_late() noexcept;    ///< all that were late, as a list
+        void put(block* free) noexcept; ///< keeps it, or frees it if there are enough
+        void put_late(block* late) noexcept;
+
+    private:
+        static constexpr int most = 64; // 1 MiB
+        light_mutex mutex_;
+        block* free_ = nullptr;
+        block* late_ = nullptr;
+        int count_ = 0; ///< of those in free_
+    };
     block* fresh_block();
 
     /// Protocol [Lane]: announced to by fetch_add from anywhere; a block is added, the lane closed
@@ -189,8 +208,7 @@ private:
     block* front_ = nullptr;        ///< the block that claim_ speaks of
     block* last_ = nullptr;         ///< the block that end_ speaks of
     std::uint64_t before_last_ = 0; ///< slots in the blocks before it, ever
-    /// Protocol: one used block kept for the next need; exchanged.
-    atomic<block*> spare_{nullptr};
+    used_blocks used_;
 };
 
 } // namespace heddle::detail

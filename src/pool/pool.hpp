@@ -31,6 +31,9 @@ public:
 
     /// Takes a task over and queues it. If it throws, the task is as it was.
     void enqueue(task& t);
+    bool enqueue_quickly(task& t) noexcept;
+    /// enqueue(), but if it throws, the task is gone.
+    void enqueue_or_discard(task& t);
     void enqueue(const small_call& call);
     bool bounded() const noexcept { return room_.has_value(); }
 
@@ -64,6 +67,7 @@ private:
     worker* own_worker() const noexcept;
     void push_outside(const work& item);
     void wake_for_push(std::unique_lock<light_mutex> lock);
+    void wake_for_nested();
     void push_ranked(task& t);
     bool make_room(task& t);
 
@@ -140,8 +144,19 @@ public:
     /// The thread's whole life; `searching` if it was started to search for work.
     void main(bool searching);
     void push(task& t);
+    /// The same where it takes a few instructions; false if not, and nothing was done.
+    bool push_quickly(task& t) noexcept {
+        if (!fork_quickly(t)) return false;
+        count_push();
+        return true;
+    }
     /// For join(): a task on the stack, which is not counted unless it is stolen.
-    void fork(task& t);
+    void push_uncounted(task& t);
+    bool fork_quickly(task& t) noexcept {
+        if (!deque_.push_quickly(&t)) return false;
+        wake_for_push();
+        return true;
+    }
     bool unfork(task& t) noexcept {
         if (deque_.pop_if(&t)) return true;
         count_push(); // so that the thief's start is balanced
@@ -165,6 +180,7 @@ private:
     void stay_awake() noexcept;
     void park() noexcept;
     void run(work& item);
+    bool run_taken(task& t);
     void count_push() noexcept {
         // relaxed: as in count_start().
         pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -174,6 +190,11 @@ private:
         started_.store(started_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
     bool stack_is_deep() const noexcept;
+    void wake_for_push() noexcept {
+        light_barrier(); // [Nested]
+        if (load_light<true>(pool_.wakeable_)) [[unlikely]]
+            pool_.wake_for_nested();
+    }
 
     pool& pool_;
     const int index_;

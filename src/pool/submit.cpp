@@ -15,6 +15,14 @@ worker* pool::own_worker() const noexcept {
     return is_own_thread() ? static_cast<worker*>(this_thread.host) : nullptr;
 }
 
+/// What a task submits to its own pool, in the usual case: nothing that can fail or takes long.
+inline bool pool::enqueue_quickly(task& t) noexcept {
+    worker* const own = own_worker();
+    if (!own || gone_after_fork() || room_ || t.info()) return false;
+    t.set_owner(this, born_in_);
+    return own->push_quickly(t);
+}
+
 void pool::enqueue(task& t) {
     if (gone_after_fork()) {
         throw forked_error("the pool \"" + options_.name +
@@ -64,6 +72,16 @@ void pool::wake_for_push(lock_type lock) {
     lock.unlock();
     carry_out(chosen);
     this_thread.woke_a_worker = chosen.sleeper || chosen.new_thread;
+}
+
+/// The same for a push to a worker's own deque, which takes no mutex.
+void pool::wake_for_nested() {
+    wake_up chosen{};
+    {
+        const std::lock_guard lock(mutex_);
+        chosen = choose_wake_up();
+    }
+    carry_out(chosen);
 }
 
 void pool::push_ranked(task& t) {
@@ -125,8 +143,12 @@ std::size_t pool::pending_count() const noexcept {
 }
 
 void enqueue(pool& to, task& t) {
+    if (!to.enqueue_quickly(t)) to.enqueue_or_discard(t);
+}
+
+[[gnu::noinline]] void pool::enqueue_or_discard(task& t) {
     try {
-        to.enqueue(t);
+        enqueue(t);
     } catch (...) {
         t.discard();
         throw;

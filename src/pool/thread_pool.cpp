@@ -13,10 +13,6 @@ thread_pool::~thread_pool() {
     pool_->close();
 }
 
-detail::pool& detail::engine_of(thread_pool& of) noexcept {
-    return *of.pool_;
-}
-
 void thread_pool::shutdown(shutdown_options options) {
     pool_->shut_down(options);
 }

@@ -61,7 +61,7 @@ void worker::run(work& item) {
     if (pool_.is_broken_.load(std::memory_order_acquire)) [[unlikely]] {
         pool_.fail_broken(item);
     } else if (task* const t = item.whole) {
-        __builtin_prefetch(t, 1); // to be written: one transfer of the cache line, not two
+        prefetch_to_write(t); // to be written: one transfer of the cache line, not two
         if (t->start()) {
             count_start();
             if (pool_.room_) pool_.room_->leave();
@@ -76,25 +76,20 @@ void worker::run(work& item) {
 }
 
 void worker::push(task& t) {
-    fork(t);
+    push_uncounted(t);
     count_push();
 }
 
-void worker::fork(task& t) {
+void worker::push_uncounted(task& t) {
     deque_.push(&t);
     light_barrier(); // [Nested]
-    if (!load_light(pool_.wakeable_)) return;
-    pool::wake_up chosen{};
-    {
-        std::lock_guard lock(pool_.mutex_);
-        chosen = pool_.choose_wake_up();
-    }
-    pool_.carry_out(chosen);
+    if (load_light(pool_.wakeable_)) pool_.wake_for_nested();
 }
 
 bool fork(pool& of, task& t) {
     if (!of.is_own_thread()) return false;
-    static_cast<worker*>(this_thread.host)->fork(t);
+    auto& here = *static_cast<worker*>(this_thread.host);
+    if (!here.fork_quickly(t)) here.push_uncounted(t);
     return true;
 }
 
@@ -106,8 +101,9 @@ bool worker::stack_is_deep() const noexcept {
     return static_cast<const char*>(__builtin_frame_address(0)) < stack_limit_;
 }
 
-bool worker::run_if_pending(task& t) {
-    if (t.current() != phase::pending || t.owner() != &pool_ || stack_is_deep()) return false;
+// Not to be inlined into run_alone(), whose usual way needs few registers.
+[[gnu::noinline]] bool worker::run_if_pending(task& t) {
+    if (t.current() != phase::pending || !t.waits_in(pool_) || stack_is_deep()) return false;
     const bool ours_alone = deque_.pop_if(&t);
     if (!t.start()) {
         if (ours_alone) t.drop_owner();
@@ -121,21 +117,24 @@ bool worker::run_if_pending(task& t) {
 }
 
 bool worker::run_alone(task& t) {
-    if (t.owner() != &pool_ || pool_.room_ || stack_is_deep() || !deque_.pop_if(&t)) {
+    if (!t.waits_in(pool_) || pool_.room_ || stack_is_deep() || !deque_.pop_if(&t)) {
         return run_if_pending(t);
     }
-    if (t.start_alone()) {
-        count_start();
-        execute_alone(t);
-        return true;
+    if (!t.start_alone()) return run_taken(t);
+    count_start();
+    execute_alone(t);
+    return true;
+}
+
+/// Runs a task that was taken out of its queue, unless it was cancelled; true if it ran.
+[[gnu::noinline]] bool worker::run_taken(task& t) {
+    if (!t.start()) {
+        t.drop_owner();
+        return false;
     }
-    if (t.start()) {
-        count_start();
-        execute(t, true);
-        return true;
-    }
-    t.drop_owner();
-    return false;
+    count_start();
+    execute(t, true);
+    return true;
 }
 
 } // namespace heddle::detail

@@ -80,6 +80,30 @@ TEST(Lane, KeepsTheOrderOverManyBlocks) {
     EXPECT_FALSE(take(l, mutex));
 }
 
+TEST(Lane, ATakerThatLostItsCoreHoldsUpNoOther) {
+    lane l;
+    std::mutex mutex;
+    for (std::size_t i = 0; i < 4 * lane::block_slots; ++i) push(l, mutex, item(i));
+    lane::block* retired = nullptr;
+    const std::uint64_t claimed = l.claim_locked(retired); // and now its thread is preempted
+    ASSERT_EQ(retired, nullptr);
+    for (std::size_t i = 1; i < 2 * lane::block_slots + 1; ++i) {
+        EXPECT_EQ(number(take(l, mutex)), i);
+    }
+    EXPECT_EQ(number(lane::read(claimed)), 0u);
+    // The block that was late is used again like the others.
+    for (std::size_t round = 0; round < 4; ++round) {
+        for (std::size_t i = 0; i < lane::block_slots; ++i) push(l, mutex, item(7));
+    }
+    for (std::size_t i = 2 * lane::block_slots + 1; i < 4 * lane::block_slots; ++i) {
+        EXPECT_EQ(number(take(l, mutex)), i);
+    }
+    for (std::size_t i = 0; i < 4 * lane::block_slots; ++i) {
+        EXPECT_EQ(number(take(l, mutex)), 7u);
+    }
+    EXPECT_FALSE(take(l, mutex));
+}
+
 TEST(Lane, GivesEachItemOnceAndEachProducersInOrder) {
     constexpr std::size_t producers = 3, each = 20'000, items = producers * each;
     lane l;

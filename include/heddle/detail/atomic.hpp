@@ -64,6 +64,17 @@ inline bool listens() noexcept {
 
 namespace heddle::detail {
 
+/// Fetches the cache line at `p`, which is about to be written, from wherever it is; never faults.
+/// One transfer between cores, where reading first and then writing are two. (On x86-64 the
+/// compiler's builtin fetches for reading, unless it is told that the processor can do both.)
+inline void prefetch_to_write(const void* p) noexcept {
+#if defined(__x86_64__)
+    asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(p)));
+#else
+    __builtin_prefetch(p, 1);
+#endif
+}
+
 /// An atomic word, with the members of `std::atomic` that Heddle uses, and their meaning.
 ///
 /// A program built with `-fsanitize=thread` may be linked with a Heddle that was not. The detector

@@ -87,7 +87,8 @@ public:
         reports_ = false;
     }
     bool empty() const noexcept { return next_ == items_.size(); }
-    item take() { return std::move(items_[next_++]); }
+    /// The next item, which is thereby handed out; it stays here.
+    item& next() { return items_[next_++]; }
 
 private:
     std::vector<item> items_;
@@ -108,13 +109,14 @@ public:
 
     std::add_lvalue_reference_t<R> current() {
         if (!current_) fetch();
-        if (auto* failure = std::get_if<1>(&*current_)) std::rethrow_exception(*failure);
+        if (auto* failure = std::get_if<1>(current_)) std::rethrow_exception(*failure);
         if constexpr (std::is_reference_v<R>) return *std::get<0>(*current_);
         else if constexpr (!std::is_void_v<R>) return std::get<0>(*current_);
     }
     void advance() {
         if (!current_) skip();
-        current_.reset();
+        current_->template emplace<1>(); // an item lives no longer than it is current
+        current_ = nullptr;
     }
     /// Takes inputs until the window is full. What submitting throws comes out of here.
     void fill() {
@@ -136,17 +138,15 @@ protected:
     /// How many chunks of the size of the front one the executor does in `ns`; 0: not known.
     virtual std::size_t chunks_worth(std::int64_t /*ns*/) const noexcept { return 0; }
 
-    void submitted(future<R> one) { queue({.one = std::move(one), .rest = {}, .size = 1}); }
-    void submitted(many chunk, std::size_t size) {
-        queue({.one = {}, .rest = std::move(chunk), .size = size});
-    }
+    void submitted(future<R> one) { queue(pending(one.release(), 0)); }
+    void submitted(many chunk, std::size_t size) { queue(pending(chunk.release(), size)); }
     std::size_t window() const noexcept {
         if (options_.buffer_size == 0) return static_cast<std::size_t>(-1);
         return options_.buffer_size - (taken_ - consumed_);
     }
     void cancel_all() noexcept {
         for (const pending& p : pending_) {
-            if (p.one.valid() || p.rest.valid()) abandon(*p.of());
+            if (p) abandon(p.of());
         }
     }
     /// Lets go of a chunk that nobody will ask for: it is cancelled if it has not started.
@@ -160,7 +160,7 @@ protected:
     std::exception_ptr source_failure_; ///< what the input range threw, to surface at the end
     std::size_t taken_ = 0, consumed_ = 0, total_ = 0;
 
-    std::size_t front_size() const noexcept { return pending_.front().size; }
+    std::size_t front_size() const noexcept { return pending_.front().size(); }
 
 private:
     /// For how long at a time a consumer that is faster than the workers sleeps: an eighth of the
@@ -171,37 +171,64 @@ private:
         return std::clamp((now_ns() - began_) / 8, at_least, at_most);
     }
 
-    struct pending {
-        future<R> one; ///< for a chunk of one item, else:
-        many rest;
-        std::size_t size = 0;
-        task* of() const noexcept { return one.valid() ? one.task() : rest.task(); }
+    /// The handle to the task of a chunk: a `future<R>` or a `many`, in less room than both.
+    class pending {
+    public:
+        pending() = default;
+        /// Adopts the handle to `size` items that come as `many`, or, if 0, one that comes alone.
+        pending(task* of, std::size_t size) noexcept : of_(of), size_(size) {}
+        pending(pending&& other) noexcept
+            : of_(std::exchange(other.of_, nullptr)), size_(other.size_) {}
+        pending& operator=(pending other) noexcept {
+            std::swap(of_, other.of_);
+            std::swap(size_, other.size_);
+            return *this;
+        }
+        ~pending() {
+            if (of_) of_->drop_handle();
+        }
+        explicit operator bool() const noexcept { return of_ != nullptr; }
+        task& of() const noexcept { return *of_; }
+        bool alone() const noexcept { return size_ == 0; }
+        std::size_t size() const noexcept { return alone() ? 1 : size_; }
+        template <class T>
+        future<T> take() noexcept {
+            return future<T>(static_cast<state<T>*>(std::exchange(of_, nullptr)));
+        }
+
+    private:
+        task* of_ = nullptr;
+        std::size_t size_ = 0;
     };
 
     std::size_t items_left() const noexcept { return taken_ - consumed_; }
 
     void queue(pending p) {
-        std::size_t index = pending_.size();
+        const std::size_t before = pending_.size();
         try {
-            pending_.emplace_back(); // first, since what has been added cannot be taken out again
-            if (order_ == order::finish) index = finished_.add(*p.of());
+            pending& last = pending_.emplace_back(); // first, since nothing can leave finished_
+            if (order_ == order::input) {
+                last = std::move(p);
+                return;
+            }
+            const std::size_t index = finished_.add(p.of());
+            if (index != before) pending_.pop_back();
+            pending_[index] = std::move(p);
         } catch (...) {
-            if (pending_.size() > index) pending_.pop_back();
-            abandon(*p.of());
+            if (pending_.size() != before) pending_.pop_back();
+            abandon(p.of());
             throw;
         }
-        if (index + 1 != pending_.size()) pending_.pop_back();
-        pending_[index] = std::move(p);
     }
 
     bool wait_for_front() {
-        task& front = *pending_.front().of();
+        task& front = pending_.front().of();
         if (front.done()) return true;
         const std::int64_t batch = batch_ns();
         const std::size_t later = std::min(chunks_worth(batch), pending_.size() - 1);
-        return wait_for_batch(front, *pending_[later].of(), duration(batch), limit_);
+        return wait_for_batch(front, pending_[later].of(), duration(batch), limit_);
     }
-    /// Waits for the next chunk and makes its results current.
+    /// Waits for the next chunk and makes its first item current.
     void next_chunk() {
         std::size_t index = 0;
         if (order_ == order::finish) {
@@ -212,20 +239,24 @@ private:
         }
         pending p = std::move(pending_[index]);
         if (order_ == order::input) pending_.pop_front();
-        if (p.rest.valid()) {
-            if (std::exception_ptr failure = p.rest.exception()) chunk_.fail(failure, p.size);
-            else chunk_ = std::move(p.rest).result();
+        if (!p.alone()) {
+            many results = p.template take<chunk_results<R>>();
+            if (std::exception_ptr failure = results.exception()) chunk_.fail(failure, p.size());
+            else chunk_ = std::move(results).result();
+            current_ = &chunk_.next();
             return;
         }
-        if (std::exception_ptr failure = p.one.exception()) {
-            single_.emplace(std::in_place_index<1>, std::move(failure));
+        future<R> one = p.template take<R>();
+        if (std::exception_ptr failure = one.exception()) {
+            single_.template emplace<1>(std::move(failure));
         } else if constexpr (std::is_void_v<R>) {
-            single_.emplace(std::in_place_index<0>);
+            single_.template emplace<0>();
         } else if constexpr (std::is_reference_v<R>) {
-            single_.emplace(std::in_place_index<0>, std::addressof(p.one.result()));
+            single_.template emplace<0>(std::addressof(one.result()));
         } else {
-            single_.emplace(std::in_place_index<0>, std::move(p.one).result());
+            single_.template emplace<0>(std::move(one).result());
         }
+        current_ = &single_;
     }
     [[noreturn]] void throw_timeout() const {
         throw timeout_error("map: the result is not there within the time limit (" +
@@ -234,23 +265,19 @@ private:
 
     void fetch() {
         if (items_left() == 0) { // what is left is the failure of the input range
-            current_.emplace(std::in_place_index<1>, std::exchange(source_failure_, nullptr));
+            current_ = &single_;
+            single_.template emplace<1>(std::exchange(source_failure_, nullptr));
             return;
         }
-        if (!single_ && chunk_.empty()) next_chunk();
-        if (single_) {
-            current_.emplace(std::move(*single_));
-            single_.reset();
-        } else {
-            current_.emplace(chunk_.take());
-        }
+        if (chunk_.empty()) next_chunk();
+        else current_ = &chunk_.next();
         ++consumed_;
         refill();
         if (options_.progress) report_progress();
     }
     void skip() {
         fetch();
-        if (auto* failure = std::get_if<1>(&*current_)) {
+        if (auto* failure = std::get_if<1>(current_)) {
             report_failure({.task_name = "", .where = {}, .exception = *failure});
         }
     }
@@ -277,8 +304,8 @@ private:
     std::deque<pending> pending_;
     completion_queue finished_; ///< for order::finish; indices are those of pending_
     chunk_results<R> chunk_;    ///< what is left of the chunk being handed out
-    std::optional<item> single_;
-    std::optional<item> current_; ///< the item being handed out
+    item single_{std::in_place_index<1>, nullptr}; ///< an item that came alone
+    item* current_ = nullptr;                      ///< the item being handed out, there
 };
 
 } // namespace detail

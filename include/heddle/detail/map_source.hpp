@@ -199,11 +199,15 @@ private:
         // Items that take microseconds only are soon known to, if a worker gets to run.
         if (submitted_count_ == measured_items) nap_until_at_least(shared_->times.count(), 8);
         const std::int64_t each = shared_->times.typical_ns();
-        // Worth about 100 µs, so that a task's cost and the wake-ups vanish; but never so many that
-        // the workers' shares would be uneven, nor for items of which one might as well be a task.
-        constexpr std::int64_t worth_ns = 100'000, at_most = 1024;
-        if (each == 0 || each > worth_ns / 2) return 1;
-        std::size_t size = static_cast<std::size_t>(std::min(worth_ns / each, at_most));
+        // Worth about 100 µs, so that a task's cost and the wake-ups vanish, in a long map up to
+        // ten times that; but never so many that the workers' shares would be uneven, nor for items
+        // of which one might as well be a task.
+        constexpr std::int64_t at_least_ns = 100'000, at_most = 1024;
+        if (each == 0 || each > at_least_ns / 2) return 1;
+        const auto items = static_cast<std::int64_t>(std::min<std::size_t>(this->total_, 1u << 30));
+        const std::int64_t whole_ns = each * items / workers_;
+        const std::int64_t worth_ns = std::clamp(whole_ns / 64, at_least_ns, 10 * at_least_ns);
+        auto size = static_cast<std::size_t>(std::min(worth_ns / each, at_most));
         const auto workers = static_cast<std::size_t>(workers_);
         if (this->total_ != 0) {
             size = std::min(size, (this->total_ - this->taken_) / (4 * workers));

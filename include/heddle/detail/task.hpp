@@ -132,8 +132,18 @@ public:
     bool finish_untold(phase end) noexcept;
     /// Like start() and finish() for a caller who holds the only handle as an rvalue and has
     /// taken the task out of its queue: nobody else can see it, so plain stores do. [Alone]
-    bool start_alone() noexcept;
-    void finish_alone(phase end) noexcept;
+    bool start_alone() noexcept {
+        const std::uint32_t s = state_.load(std::memory_order_acquire); // as in drop_handle()
+        if (handles_of(s) != 1 || phase_of(s) != phase::pending) return false;
+        // relaxed: the caller's is the only reference. [Alone]
+        state_.store(with(s, phase::running), std::memory_order_relaxed);
+        return true;
+    }
+    void finish_alone(phase end) noexcept {
+        // relaxed: as above; no handle can have been copied from the caller's since.
+        const std::uint32_t s = state_.load(std::memory_order_relaxed);
+        state_.store(with(s, end) & ~owned_bit, std::memory_order_relaxed);
+    }
     /// pending → cancelled, unless it is not pending; true if it is cancelled now.
     bool cancel(bool by_owner = false) noexcept;
     /// pending → failed with `why`, by the owner, who lets go. [Broken]
@@ -177,8 +187,11 @@ public:
     }
     /// After how many forks an executor queued the task; negative if none did.
     int queued_after() const noexcept { return queued_after_; }
-    /// The owner of a pending task; null once it runs.
-    task_owner* owner() const noexcept;
+    /// Tells whether `owner` queued the task and it does not run yet.
+    bool waits_in(const task_owner& owner) const noexcept {
+        // relaxed: compared only, and stable while the task is pending.
+        return place_.load(std::memory_order_relaxed) == reinterpret_cast<std::uintptr_t>(&owner);
+    }
     /// The thread that runs the task, or null.
     context* runner() const noexcept;
     void set_runner(context& runner) noexcept;
@@ -204,6 +217,7 @@ private:
 
     [[noreturn]] static void die_of_too_many_handles() noexcept;
     void destroy() noexcept;
+    void drop_info() noexcept;
     void settle() noexcept;
     void report_unseen() noexcept;
     void lock_hooks() noexcept;
@@ -212,6 +226,8 @@ private:
     void defer() noexcept;
     static void fire_all(hook* callbacks, task& first) noexcept;
     void let_go(std::uint32_t holder) noexcept;
+    /// The owner of a pending task; null once it runs.
+    task_owner* owner() const noexcept;
 
     const operations* operations_;
     /// Protocol "state word" (src/core/README.md): bits 0-2 the phase, 3 hooks are registered,
