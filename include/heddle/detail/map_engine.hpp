@@ -247,8 +247,8 @@ private:
             return;
         }
         future<R> one = p.template take<R>();
-        if (std::exception_ptr failure = one.exception()) {
-            single_.template emplace<1>(std::move(failure));
+        if (one.task()->current() != phase::value) {
+            single_.template emplace<1>(one.exception());
         } else if constexpr (std::is_void_v<R>) {
             single_.template emplace<0>();
         } else if constexpr (std::is_reference_v<R>) {
