@@ -134,6 +134,7 @@ TEST(HttpFaults, RequestsThatCannotBeSentAreRefusedAtOnce) {
     EXPECT_THROW(http::session({.headers = {{"A", "\n"}}}), std::invalid_argument);
     EXPECT_THROW(http::session({.user_agent = "a\r\nb"}), std::invalid_argument);
     EXPECT_THROW(http::session({.proxy = "http://a b"}), std::invalid_argument);
+    EXPECT_THROW(http::session({.ca_file = "/no/such.pem"}), std::invalid_argument);
 }
 
 // --- no connection
@@ -153,8 +154,11 @@ TEST(HttpFaults, ARefusedConnectionNamesTheUrl) {
 
 TEST(HttpFaults, AHostThatDoesNotExistIsAConnectError) {
     http::session s;
-    EXPECT_TRUE(says(failure<http::connect_error>(s.get("http://no-such-host.invalid/")),
-                     "no-such-host.invalid"));
+    const std::string refused = failure<http::connect_error>(s.get("http://127.0.0.1:1/"));
+    EXPECT_TRUE(says(refused, "(Connection refused)"));
+    const std::string text = failure<http::connect_error>(s.get("http://no-such-host.invalid/"));
+    EXPECT_TRUE(says(text, "no-such-host.invalid"));
+    EXPECT_FALSE(says(text, "refused")) << "left there by the transfer before";
 }
 
 // --- time limits
@@ -201,6 +205,23 @@ TEST(HttpFaults, AByteNowAndThenDoesNotBeatTheTotalLimit) {
     });
     http::session s({.timeout = 60ms, .stall_timeout = 10s});
     EXPECT_TRUE(says(failure<http::timeout_error>(s.get(drips.url())), "(total)"));
+}
+
+TEST(HttpFaults, AnUploadThatTakesLongIsNotStalled) {
+    constexpr std::size_t piece = 1 << 20, pieces = 16; // more than the buffers of sockets hold
+    fault_server slow([](connection& c) {
+        if (!c.read_head()) return;
+        heddle::event never;
+        for (std::size_t i = 0; i < pieces; ++i) {
+            if (!c.skip(piece)) return;
+            never.wait_for(60ms);
+        }
+        c.answer("thanks");
+    });
+    http::session s({.stall_timeout = 300ms});
+    const auto sent =
+        s.request({.method = "PUT", .url = slow.url(), .body = std::string(pieces * piece, 'x')});
+    EXPECT_EQ(sent.result().body, "thanks");
 }
 
 TEST(HttpFaults, AConnectionThatNeverStandsIsAConnectTimeout) {
