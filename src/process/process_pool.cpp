@@ -109,7 +109,7 @@ public:
         if (how.how == completion::kind::answered || how.how == completion::kind::decoded) {
             return t.finish(how.result, true);
         }
-        t.ops().store_failure(t, failure_for(t, how));
+        t.ops().store_failure(t, failure_for(name_of(c), how));
         t.finish(phase::failed, true);
     }
     bool ended_untold(const carried_call& c, completion& how) noexcept override {
@@ -129,8 +129,14 @@ private:
         // relaxed: as above.
         return forks_survived.load(std::memory_order_relaxed) != born_in_;
     }
-    std::exception_ptr failure_for(const task& t, const completion& how) const {
-        const std::string name = "task " + t.describe();
+    static std::string name_of(const carried_call& c) {
+        const call_record& r = *c.record;
+        if (r.items == 0) return "task " + c.of->describe();
+        if (r.items == 1) return "item " + std::to_string(r.first_item) + " of a map";
+        return "one of the items " + std::to_string(r.first_item) + " to " +
+               std::to_string(r.first_item + r.items - 1) + " of a map";
+    }
+    std::exception_ptr failure_for(const std::string& name, const completion& how) const {
         if (how.how != completion::kind::timed_out) {
             return std::make_exception_ptr(
                 broken_process_pool_error(name + " was lost: " + how.cause));
