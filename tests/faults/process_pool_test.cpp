@@ -28,6 +28,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -84,6 +85,8 @@ TEST(ProcessPool, CarriesStandardTypesBothWays) {
     EXPECT_EQ(pool.submit([](words w) { return w; }, given).result(), given);
     auto boxed = pool.submit([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(7));
     EXPECT_EQ(*std::move(boxed).result(), 7);
+    const std::string_view text = "taken along";
+    EXPECT_EQ(pool.submit([](std::string_view t) { return t.size(); }, text).result(), text.size());
     const std::vector<double> large(1'000'000, 0.5);
     EXPECT_EQ(pool.submit([](std::vector<double> v) { return v; }, large).result(), large);
 }
