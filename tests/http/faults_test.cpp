@@ -67,8 +67,7 @@ std::string encoded(std::string_view coding, std::string_view body) {
            "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
 }
 
-// --- before a byte is sent
-// ------------------------------------------------------------------------
+// --- before a byte is sent ----------------------------------------------------------------------
 
 TEST(HttpFaults, UrlsThatCannotBeValidAreRefusedAtOnce) {
     http::session s;
@@ -137,8 +136,7 @@ TEST(HttpFaults, RequestsThatCannotBeSentAreRefusedAtOnce) {
     EXPECT_THROW(http::session({.ca_file = "/no/such.pem"}), std::invalid_argument);
 }
 
-// --- no connection
-// --------------------------------------------------------------------------------
+// --- no connection ------------------------------------------------------------------------------
 
 TEST(HttpFaults, ARefusedConnectionNamesTheUrl) {
     std::string url;
@@ -161,8 +159,7 @@ TEST(HttpFaults, AHostThatDoesNotExistIsAConnectError) {
     EXPECT_FALSE(says(text, "refused")) << "left there by the transfer before";
 }
 
-// --- time limits
-// ----------------------------------------------------------------------------------
+// --- time limits --------------------------------------------------------------------------------
 
 /// Answers with `head` and then nothing more.
 fault_server::handler silent_after(std::string head) {
@@ -244,8 +241,7 @@ TEST(HttpFaults, TheTimeInTheQueueDoesNotCount) {
     for (const auto& f : all) EXPECT_EQ(f.result().body, "x");
 }
 
-// --- answers that are no answers
-// ------------------------------------------------------------------
+// --- answers that are no answers ----------------------------------------------------------------
 
 TEST(HttpFaults, BodiesThatAreCutOffSayHowFarTheyCame) {
     fault_server shorter(always("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"));
@@ -335,8 +331,7 @@ TEST(HttpFaults, ABombDoesNotExplode) {
     EXPECT_TRUE(says(failure<http::body_too_large_error>(s.get(server.url())), "1048576"));
 }
 
-// --- connections that are closed too early
-// --------------------------------------------------------
+// --- connections that are closed too early ------------------------------------------------------
 
 TEST(HttpFaults, AKeptConnectionThatTheServerClosedIsReplacedForWhatMayBeRepeated) {
     fault_server server([](connection& c) {
@@ -368,8 +363,7 @@ TEST(HttpFaults, AnEarlyAnswerToAnUploadIsDelivered) {
     EXPECT_EQ(f.result().body, "big");
 }
 
-// --- retry
-// ----------------------------------------------------------------------------------------
+// --- retry --------------------------------------------------------------------------------------
 
 TEST(HttpFaults, RetriesWhatIsTransientAndOnlyIfAsked) {
     std::atomic<int> asked = 0;
@@ -407,8 +401,7 @@ TEST(HttpFaults, TheLastAttemptIsTheResult) {
     EXPECT_EQ(asked, 4);
 }
 
-// --- the end of a request, and of the session
-// -----------------------------------------------------
+// --- the end of a request, and of the session ---------------------------------------------------
 
 TEST(HttpFaults, CancellingAbortsTheTransfer) {
     heddle::event asked, closed;
