@@ -99,9 +99,6 @@ private:
     int wake_ = -1; ///< written before `in_reactor` is ever said; read by who found that
 };
 
-/// The code that resumes a coroutine; by it a coroutine is known when it has gone.
-const void* code_of(std::coroutine_handle<> h) noexcept;
-
 /// Runs jobs in the order in which they became ready.
 ///
 /// Thread safety: its own thread only. Lifetime: outlives its jobs: `run` cancels and awaits them.

@@ -164,6 +164,7 @@ template <class T>
 aio::handle<T> spawn_task(aio::task<T>&& work, job_list& owner) {
     auto* result = plain_state<T>::make(1, true);
     future<T> kept(result);
+    if (work.valid()) result->set_address(static_cast<const char*>(code_of(work.frame())) + 1);
     spawned<T>* started = nullptr;
     try {
         started = new spawned<T>(std::move(work), *result);
