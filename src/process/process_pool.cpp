@@ -142,9 +142,11 @@ private:
                 broken_process_pool_error(name + " was lost: " + how.cause));
         }
         const std::int64_t limit_us = options_.task_timeout.value_or(duration(0)).count() / 1000;
+        const std::string limit = limit_us < 10'000 ? std::to_string(limit_us) + " µs"
+                                                    : std::to_string(limit_us / 1000) + " ms";
         return std::make_exception_ptr(
-            timeout_error(name + " ran longer than the pool's task_timeout of " +
-                          std::to_string(limit_us / 1000) + " ms, so its worker was killed"));
+            timeout_error(name + " ran longer than the pool's task_timeout of " + limit +
+                          ", so its worker was killed"));
     }
 
     const carrier_options options_;
