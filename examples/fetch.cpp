@@ -2,7 +2,7 @@
 //
 //   fetch [-o DIR] [-j N] [-t SECONDS] [-r N] URL...
 //
-//   -o DIR       write each page to a file in DIR, named after its URL
+//   -o DIR       write each page to a file in DIR, named after its URL; DIR is made if need be
 //   -j N         at most N requests to one host at once (8)
 //   -t SECONDS   a limit for each page (60)
 //   -r N         try up to N times what fails for a moment (1)
@@ -20,7 +20,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <map>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -117,6 +117,7 @@ bool report(const job& j, const heddle::future<http::response>& page) {
 }
 
 int fetch_all(const arguments& a) {
+    if (!a.folder.empty()) std::filesystem::create_directories(a.folder);
     http::session session(
         {.timeout = std::chrono::seconds(a.seconds), .max_connections_per_host = a.at_once});
     std::set<std::string> taken;
@@ -157,6 +158,9 @@ int main(int argc, char** argv) {
         std::fprintf(stderr,
                      "fetch: %s\nusage: fetch [-o DIR] [-j N] [-t SECONDS] [-r N] URL...\n",
                      e.what());
+        return 2;
+    } catch (const std::filesystem::filesystem_error& e) {
+        std::fprintf(stderr, "fetch: %s\n", e.what());
         return 2;
     }
 }

@@ -32,7 +32,8 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as above:
+        folder = os.path.join(above, "made")
         fetch = [sys.argv[1], "-o", folder, "-j", "3"]
         good = subprocess.run(
             fetch + [f"{base}/page", f"{base}/page?2", f"{base}/page/"],

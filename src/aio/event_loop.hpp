@@ -99,9 +99,6 @@ private:
     int wake_ = -1; ///< written before `in_reactor` is ever said; read by who found that
 };
 
-/// The code that resumes a coroutine; by it a coroutine is known when it has gone.
-const void* code_of(std::coroutine_handle<> h) noexcept;
-
 /// Runs jobs in the order in which they became ready.
 ///
 /// Thread safety: its own thread only. Lifetime: outlives its jobs: `run` cancels and awaits them.
@@ -112,12 +109,15 @@ public:
     event_loop(const event_loop&) = delete;
     event_loop& operator=(const event_loop&) = delete;
 
-    /// Turns until `root` has ended, then cancels what is left and turns until that has ended.
+    /// Turns until `root` has ended, then cancels what is left, but for what is shielded, and turns
+    /// until all that has ended.
     void run(job& root, const bool& root_ended);
 
     void push(job& j) noexcept;
     /// The jobs that no other job waits for: `run` cancels them when its own has ended.
     job_list& owned() noexcept { return owned_; }
+    /// Those of them that nobody cancels.
+    job_list& shielded() noexcept { return shielded_; }
     void bounce(std::coroutine_handle<> h) noexcept { bounced_ = h; }
     timer_heap& timers() noexcept { return timers_; }
     reactor* where() const noexcept { return reactor_.get(); }
@@ -126,6 +126,7 @@ public:
     std::string describe_jobs() const;
 
 private:
+    bool has_jobs() const noexcept { return !owned_.empty() || !shielded_.empty(); }
     void turn() noexcept;
     /// Until there is something to do.
     void sleep() noexcept;
@@ -142,6 +143,7 @@ private:
     job* ready_ = nullptr;
     job* ready_last_ = nullptr;
     job_list owned_;
+    job_list shielded_;
     std::coroutine_handle<> bounced_;
     timer_heap timers_;
     std::shared_ptr<mailbox> box_;

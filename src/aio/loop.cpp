@@ -31,6 +31,10 @@ job_list& loop_jobs() noexcept {
     return this_loop.loop->owned();
 }
 
+job_list& shielded_jobs() noexcept {
+    return this_loop.loop->shielded();
+}
+
 const std::shared_ptr<mailbox>& this_mailbox() {
     return this_loop.loop->box();
 }
@@ -99,7 +103,7 @@ event_loop::event_loop(duration watchdog)
 event_loop::~event_loop() {
     read_mail(box_->close());
     reactor_.reset();
-    assert(owned_.empty() && timers_.empty() && "all jobs end before their loop");
+    assert(!has_jobs() && timers_.empty() && "all jobs end before their loop");
     this_loop = {};
 }
 
@@ -117,7 +121,7 @@ void event_loop::run(job& root, const bool& root_ended) {
         if (root_ended) break;
         sleep();
     }
-    while (!owned_.empty()) {
+    while (has_jobs()) {
         owned_.for_each([](job& j) { j.cancel(); });
         (void)box_->take_interrupt(); // there is nothing left to cancel
         turn();
@@ -132,7 +136,7 @@ void event_loop::turn() noexcept {
 }
 
 void event_loop::sleep() noexcept {
-    if (owned_.empty()) return;
+    if (!has_jobs()) return;
     if (!ready_) {
         box_->wait(timers_.empty() ? deadline::never() : deadline{timers_.next_ns()},
                    reactor_.get());

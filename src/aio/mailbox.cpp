@@ -6,10 +6,31 @@
 
 #include <cerrno>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 
 namespace heddle::detail {
+
+namespace {
+
+/// A loop that sleeps in a task of a pool may wait for another task of it.
+class stand_in {
+public:
+    stand_in() noexcept {
+        if (!this_thread.host) return;
+        try {
+            section_.emplace(std::span<task* const>(), true, deadline::never());
+        } catch (...) { // no thread to be had: others have to end first
+        }
+    }
+
+private:
+    std::optional<blocking_section> section_;
+};
+
+} // namespace
 
 bool post(mailbox& to, mail& m) noexcept {
     return to.post(m);
@@ -78,6 +99,7 @@ void mailbox::wait(deadline limit, reactor* where) noexcept {
             return;
         }
     }
+    const stand_in in_my_place;
     {
         std::lock_guard lock(mutex_);
         if (first_) return;

@@ -1,5 +1,6 @@
 #include <heddle/aio/timeout.hpp>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -25,9 +26,11 @@ void time_limit::expired() noexcept {
 }
 
 void throw_timeout(duration limit) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-    throw timeout_error("the coroutine was not done within its time limit of " +
-                        std::to_string(ms) + " ms, and has been cancelled");
+    const std::int64_t us = limit.count() / 1000;
+    const std::string shown =
+        us < 10'000 ? std::to_string(us) + " µs" : std::to_string(us / 1000) + " ms";
+    throw timeout_error("the coroutine was not done within its time limit of " + shown +
+                        ", and has been cancelled");
 }
 
 } // namespace heddle::detail

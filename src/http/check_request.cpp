@@ -1,5 +1,7 @@
 #include "check_request.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -84,6 +86,9 @@ void check(const session_options& options) {
     }
     if (options.max_redirects < 0) {
         refuse_option("max_redirects", std::to_string(options.max_redirects), "0 or more");
+    }
+    if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0) {
+        refuse_option("ca_file", quoted(options.ca_file), "a file that can be read");
     }
     check_fields(options.headers);
     check_field({"User-Agent", options.user_agent});

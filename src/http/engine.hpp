@@ -81,6 +81,7 @@ private:
     void redirect(transfer& t, const std::string& location);
     bool try_again(transfer& t, CURLcode result, bool failed);
     void check_clocks();
+    bool sent_more(transfer& t) const;
     void check_clock(transfer& t);
     void set_clock(const transfer& t) noexcept;
     void close_transfer(transfer& t, std::exception_ptr failure) noexcept;

@@ -58,7 +58,11 @@ std::string story(const transfer& t, CURLcode result) {
     }
     std::string made = t.line->error[0] != '\0' ? t.line->error : curl_easy_strerror(result);
     long number = 0;
-    curl_easy_getinfo(t.line->easy.get(), CURLINFO_OS_ERRNO, &number);
+    // For all others it may be what an earlier transfer left there.
+    if (result == CURLE_COULDNT_CONNECT || result == CURLE_SEND_ERROR ||
+        result == CURLE_RECV_ERROR) {
+        curl_easy_getinfo(t.line->easy.get(), CURLINFO_OS_ERRNO, &number);
+    }
     if (number != 0) made += " (" + std::generic_category().message(static_cast<int>(number)) + ")";
     return made;
 }

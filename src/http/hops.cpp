@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <stdexcept>
+#include <utility>
 
 namespace heddle::http::detail {
 
@@ -82,6 +83,7 @@ void engine::begin(transfer& t) {
     t.connect_ns = over_at(now_ns_, options.connect_timeout);
     t.last_byte_ns = now_ns_;
     t.sends = 0;
+    t.sent = 0;
     t.paused = false;
     t.incoming.emplace(t.what.url,
                        body_policy{.most = options.max_body_bytes,
@@ -243,6 +245,16 @@ void engine::check_clocks() {
     }
 }
 
+/// libcurl sends a body that it has as a whole without a word to us, so it is asked when it
+/// matters.
+bool engine::sent_more(transfer& t) const {
+    curl_off_t now = 0;
+    curl_easy_getinfo(t.line->easy.get(), CURLINFO_SIZE_UPLOAD_T, &now);
+    if (std::exchange(t.sent, now) == now) return false;
+    t.last_byte_ns = now_ns_;
+    return true;
+}
+
 void engine::check_clock(transfer& t) {
     const session_options& options = settings_.options;
     const auto is_over = [&](std::int64_t at) { return at && now_ns_ >= at; };
@@ -258,7 +270,7 @@ void engine::check_clock(transfer& t) {
         limit = options.connect_timeout;
         why = "could not connect within the connect_timeout of ";
     } else if (t.sends > 0 && !t.paused &&
-               is_over(over_at(t.last_byte_ns, options.stall_timeout))) {
+               is_over(over_at(t.last_byte_ns, options.stall_timeout)) && !sent_more(t)) {
         phase = "stalled";
         limit = options.stall_timeout;
         why = "stalled: nothing came for the stall_timeout of ";

@@ -78,6 +78,7 @@ struct transfer {
     string_list fields;         ///< null for a request without any of its own
     std::optional<answer> incoming;
     std::exception_ptr failure; ///< what a callback threw; ends the transfer
+    std::int64_t sent = 0;      ///< bytes of the body, when they were last counted
     int sends = 0;              ///< how often a connection stood ready for it, in this hop
     bool paused = false;        ///< the server waits for us
 

@@ -1,5 +1,4 @@
-/// Exceptions that cross processes: standard types as themselves, others by
-/// name and text.
+/// Exceptions that cross processes: standard types as themselves, others by name and text.
 #include "frame.hpp"
 
 #include <heddle/error.hpp>
@@ -93,15 +92,13 @@ std::uint32_t coded_type(const std::type_info& type) {
     if (type == typeid(std::system_error)) return system_failure;
     if (type == typeid(std::filesystem::filesystem_error)) return file_failure;
     if (type == typeid(std::future_error)) return future_failure;
-    // What streams of libstdc++ throw is a type of its own, derived from the
-    // standard one.
+    // What streams of libstdc++ throw is a type of its own, derived from the standard one.
     const bool is_stream = type == typeid(std::ios_base::failure) ||
                            std::string_view(type.name()) == "St13__ios_failure";
     return is_stream ? stream_failure : unknown;
 }
 
-/// Adds an exception with a code, as itself if its type and its category are
-/// known.
+/// Adds an exception with a code, as itself if its type and its category are known.
 void append_coded(message& to,
                   const std::type_info& type,
                   const std::error_code& code,

@@ -107,12 +107,10 @@ std::string take_text(reader& from) {
     return text;
 }
 
-// --- reading
-// -----------------------------------------------------------------------------------
+// --- reading ------------------------------------------------------------------------------------
 
 bool frame_source::pump(int socket, bool wait) {
-    // The rest of a large body goes where it belongs at once, everything else
-    // through the stage.
+    // The rest of a large body goes where it belongs at once, everything else through the stage.
     const bool direct = head_size_ == sizeof head_ && head_.length - body_size_ >= stage_size;
     iovec part{};
     if (direct) {
@@ -177,8 +175,7 @@ void frame_source::take_head() {
     const bool known = head_.kind >= static_cast<std::uint16_t>(frame_kind::configure) &&
                        head_.kind < static_cast<std::uint16_t>(frame_kind::last);
     if (!known || head_.length > longest_frame || head_.descriptors > most_descriptors) {
-        throw error("what arrived is no frame of Heddle's protocol: something else "
-                    "wrote to the "
+        throw error("what arrived is no frame of Heddle's protocol: something else wrote to the "
                     "worker's descriptor 3");
     }
     if (head_.length == 0) finish_body();
@@ -186,8 +183,7 @@ void frame_source::take_head() {
 
 void frame_source::grow_body(std::size_t wanted) {
     if (wanted <= body_capacity_) return;
-    // At most twice what has arrived, whatever the length says; exactly that if
-    // it is small.
+    // At most twice what has arrived, whatever the length says; exactly that if it is small.
     const std::size_t most = std::max(wanted, 2 * body_size_ + stage_size);
     const std::size_t size = std::min<std::size_t>(most, head_.length);
     auto bigger = std::make_unique_for_overwrite<std::byte[]>(size);
@@ -215,16 +211,15 @@ std::optional<reader> frame_source::next() {
     return first;
 }
 
-// --- writing
-// -----------------------------------------------------------------------------------
+// --- writing ------------------------------------------------------------------------------------
 
 bool frame_sink::flush(int socket, bool wait) {
     while (!waiting_.empty()) {
         std::array<iovec, frames_a_write> parts{};
         std::size_t used = 0;
         for (const shared_message& each : waiting_) {
-            // Descriptors go with the first byte of their frame, so a frame that has
-            // some begins a write.
+            // Descriptors go with the first byte of their frame, so a frame that has some begins a
+            // write.
             if (used == parts.size() || (used > 0 && !each->descriptors().empty())) break;
             const auto bytes = each->frame().subspan(used == 0 ? sent_ : 0);
             parts[used++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};

@@ -109,7 +109,7 @@ public:
         if (how.how == completion::kind::answered || how.how == completion::kind::decoded) {
             return t.finish(how.result, true);
         }
-        t.ops().store_failure(t, failure_for(t, how));
+        t.ops().store_failure(t, failure_for(name_of(c), how));
         t.finish(phase::failed, true);
     }
     bool ended_untold(const carried_call& c, completion& how) noexcept override {
@@ -129,16 +129,24 @@ private:
         // relaxed: as above.
         return forks_survived.load(std::memory_order_relaxed) != born_in_;
     }
-    std::exception_ptr failure_for(const task& t, const completion& how) const {
-        const std::string name = "task " + t.describe();
+    static std::string name_of(const carried_call& c) {
+        const call_record& r = *c.record;
+        if (r.items == 0) return "task " + c.of->describe();
+        if (r.items == 1) return "item " + std::to_string(r.first_item) + " of a map";
+        return "one of the items " + std::to_string(r.first_item) + " to " +
+               std::to_string(r.first_item + r.items - 1) + " of a map";
+    }
+    std::exception_ptr failure_for(const std::string& name, const completion& how) const {
         if (how.how != completion::kind::timed_out) {
             return std::make_exception_ptr(
                 broken_process_pool_error(name + " was lost: " + how.cause));
         }
         const std::int64_t limit_us = options_.task_timeout.value_or(duration(0)).count() / 1000;
+        const std::string limit = limit_us < 10'000 ? std::to_string(limit_us) + " µs"
+                                                    : std::to_string(limit_us / 1000) + " ms";
         return std::make_exception_ptr(
-            timeout_error(name + " ran longer than the pool's task_timeout of " +
-                          std::to_string(limit_us / 1000) + " ms, so its worker was killed"));
+            timeout_error(name + " ran longer than the pool's task_timeout of " + limit +
+                          ", so its worker was killed"));
     }
 
     const carrier_options options_;

@@ -1,4 +1,4 @@
-/// The queue between processes. README.md ("A queue in shared memory") says why it stays whole.
+/// The queue between processes. README.md ("What processes share") says why it stays whole.
 #include "robust_mutex.hpp"
 
 #include <heddle/detail/parking.hpp>

@@ -29,7 +29,7 @@ void local_workers::run() {
     for (;;) {
         try {
             loop();
-            break;
+            return drop_large();            // nobody may be here to do that later
         } catch (const std::exception& e) { // out of memory, most likely: fail, but never silently
             std::lock_guard lock(mutex_);
             break_pool(std::string("the pool's own thread failed: ") + e.what());
@@ -271,6 +271,10 @@ void local_workers::bury(local_worker& w, const exit_status& status) {
                        cause.substr(cause.find(')') + 2));
         }
     }
+    const std::string tries =
+        options_.retries == 0
+            ? ""
+            : "; it was the last of " + std::to_string(options_.retries + 1) + " attempts";
     for (sent_call& s : w.sent) {
         if (s.taken_back) continue;
         const bool ran = w.page().of(s.ticket).state.load() == claims::taken;
@@ -279,7 +283,7 @@ void local_workers::bury(local_worker& w, const exit_status& status) {
         else if (!ran) queue_.emplace(s.id, std::move(s.what));
         else if (w.timed_out) end_call(std::move(s.what), completion::kind::timed_out, "");
         else if (s.what.attempts_left-- > 0) queue_.emplace(s.id, std::move(s.what));
-        else end_call(std::move(s.what), completion::kind::lost, cause);
+        else end_call(std::move(s.what), completion::kind::lost, cause + tries);
     }
     w.sent.clear();
 }

@@ -1,4 +1,5 @@
 /// The other side: what a worker does, from mp::init to its end.
+#include "../core/context.hpp"
 #include "child.hpp"
 #include "claims.hpp"
 #include "frame.hpp"
@@ -98,6 +99,7 @@ class worker_process {
 public:
     explicit worker_process(pid_t parent)
         : page_(std::make_shared<const descriptor>(claims_descriptor)) {
+        watch_forks();
         std::thread(watch_parent, parent, std::ref(stops_)).detach();
     }
 
@@ -221,6 +223,7 @@ private:
             result.append_value(true);
             encode_failure(result);
         }
+        end_if_copy();
         stops_.end();
         const auto took =
             std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - began);
@@ -241,6 +244,16 @@ private:
         // Most often somebody is about to fetch the answer to a call that comes alone.
         if (page().left_after(tickets_) == 0) untold_ = true;
         else tell_answered();
+    }
+
+    /// A task may fork. The copy that comes back from it must not answer too, nor take calls.
+    static void end_if_copy() {
+        // relaxed: see forks_survived. A worker is executed, so none came before it.
+        if (forks_survived.load(std::memory_order_relaxed) == 0) return;
+        std::fputs("heddle: a task forked, and the child came back from it; it ends here, since "
+                   "only the worker may answer: call _exit or exec in the child\n",
+                   stderr);
+        _exit(1);
     }
 
     /// Makes the pool look at the slots, if it wants to.

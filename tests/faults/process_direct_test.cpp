@@ -1,6 +1,7 @@
 /// Who takes an answer, and who has a call, when threads wait for it, workers are stopped or die,
 /// and calls move from one worker to another.
 #include "support/ledger.hpp"
+#include "support/process.hpp"
 #include "support/sanitizers.hpp"
 
 #include <heddle/mp.hpp>
@@ -22,16 +23,12 @@ using namespace std::chrono_literals;
 using heddle::broken_process_pool_error;
 using heddle::future;
 using heddle::process_pool;
+using heddle::test::add;
+using heddle::test::wait_for_ever;
 namespace mp = heddle::mp;
 
 namespace {
 
-int add(int a, int b) {
-    return a + b;
-}
-void wait_for_ever() {
-    for (;;) pause();
-}
 /// Tells who runs it, and runs until it is asked to stop.
 pid_t stay(std::stop_token stop, mp::queue<pid_t> tell) {
     tell.put(getpid());

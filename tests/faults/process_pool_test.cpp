@@ -1,5 +1,6 @@
 /// What a process pool makes of calls, and of workers that throw, crash, hang or vanish.
 #include "support/ledger.hpp"
+#include "support/process.hpp"
 #include "support/sanitizers.hpp"
 
 #include <heddle/process_pool.hpp>
@@ -23,9 +24,11 @@
 #include <map>
 #include <memory>
 #include <new>
+#include <ranges>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -33,12 +36,12 @@ using namespace std::chrono_literals;
 using heddle::broken_process_pool_error;
 using heddle::future;
 using heddle::process_pool;
+using heddle::test::add;
+using heddle::test::wait_for_ever;
+using heddle::test::why_broken;
 
 namespace {
 
-int add(int a, int b) {
-    return a + b;
-}
 template <class T>
 T twice(T value) {
     return value + value;
@@ -53,18 +56,6 @@ void die_of(int signal) {
     std::signal(signal, SIG_DFL); // a sanitizer may have its own handler
     prctl(PR_SET_DUMPABLE, 0);    // no core file: a sanitizer's would be huge
     raise(signal);
-}
-void wait_for_ever() {
-    for (;;) pause();
-}
-std::string what_of(const std::exception_ptr& failure) {
-    try {
-        std::rethrow_exception(failure);
-    } catch (const broken_process_pool_error& e) {
-        return e.what();
-    } catch (...) {
-        return "not a broken_process_pool_error";
-    }
 }
 int descriptors_open() {
     DIR* const all = opendir("/proc/self/fd");
@@ -94,6 +85,8 @@ TEST(ProcessPool, CarriesStandardTypesBothWays) {
     EXPECT_EQ(pool.submit([](words w) { return w; }, given).result(), given);
     auto boxed = pool.submit([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(7));
     EXPECT_EQ(*std::move(boxed).result(), 7);
+    const std::string_view text = "taken along";
+    EXPECT_EQ(pool.submit([](std::string_view t) { return t.size(); }, text).result(), text.size());
     const std::vector<double> large(1'000'000, 0.5);
     EXPECT_EQ(pool.submit([](std::vector<double> v) { return v; }, large).result(), large);
 }
@@ -210,7 +203,7 @@ TEST(ProcessPool, EndsTheFutureWhateverFailsAtWhicheverStep) {
             for (const fault f : {fault::exited, fault::crashed}) {
                 const auto failure = pool.submit(pass_on, loaded{f, at, 1, ballast}).exception();
                 const char* const how = f == fault::exited ? "exit code 3" : "SIGSEGV";
-                EXPECT_NE(what_of(failure).find(how), std::string::npos) << what_of(failure);
+                EXPECT_NE(why_broken(failure).find(how), std::string::npos) << why_broken(failure);
             }
         }
         const loaded early{fault::thrown, place::save_argument, 1, ballast};
@@ -229,11 +222,32 @@ TEST(ProcessPool, ACrashFailsOnlyTheRunningTaskAndTellsWhichHowAndItsLastWords) 
     });
     std::vector<future<int>> others;
     for (int i = 0; i < 20; ++i) others.push_back(pool.submit(add, i, 1));
-    const std::string text = what_of(guilty.exception());
+    const std::string text = why_broken(guilty.exception());
     for (const char* part : {"guilty", "SIGABRT", "about to fall"}) {
         EXPECT_NE(text.find(part), std::string::npos) << text;
     }
     for (int i = 0; i < 20; ++i) EXPECT_EQ(others[static_cast<std::size_t>(i)].result(), i + 1);
+}
+
+TEST(ProcessPool, ACrashInAMapSaysAtWhichItem) {
+    process_pool pool(1);
+    const auto fall_at_7 = [](int n) {
+        if (n == 7) die_of(SIGABRT);
+        return n;
+    };
+    const auto why = [&](std::size_t chunk) {
+        auto results = pool.map({.chunk_size = chunk}, fall_at_7, std::views::iota(0, 10));
+        for (auto it = results.begin(); it != results.end(); ++it) {
+            try {
+                (void)*it;
+            } catch (...) {
+                return why_broken(std::current_exception());
+            }
+        }
+        return std::string("not at all");
+    };
+    EXPECT_TRUE(why(1).starts_with("item 7 of a map was lost")) << why(1);
+    EXPECT_TRUE(why(4).starts_with("one of the items 4 to 7 of a map was lost")) << why(4);
 }
 
 TEST(ProcessPool, LosesNoTaskWhenWorkersAreKilledAtRandom) {
@@ -287,6 +301,8 @@ TEST(ProcessPool, RunsATaskAgainAfterACrashIfAskedTo) {
     };
     EXPECT_EQ(pool.submit(fall_twice, path).result(), 3);
     std::fclose(counts);
+    const std::string text = why_broken(pool.submit(die_of, SIGKILL).exception());
+    EXPECT_NE(text.find("the last of 3 attempts"), std::string::npos) << text;
 }
 
 TEST(ProcessPool, ReplacesAWorkerThatHasDoneItsShare) {
@@ -299,11 +315,11 @@ TEST(ProcessPool, ReplacesAWorkerThatHasDoneItsShare) {
 
 TEST(ProcessPool, IsBrokenWhenItsWorkersDieBeforeTheyAreReady) {
     process_pool pool({.max_workers = 2, .initializer = [] { _exit(9); }});
-    const std::string text = what_of(pool.submit(add, 1, 2).exception());
+    const std::string text = why_broken(pool.submit(add, 1, 2).exception());
     EXPECT_NE(text.find("exit code 9"), std::string::npos) << text;
     EXPECT_THROW((void)pool.submit(add, 1, 2), broken_process_pool_error);
     process_pool thrower({.initializer = [] { throw std::runtime_error("no licence"); }});
-    const std::string why = what_of(thrower.submit(add, 1, 2).exception());
+    const std::string why = why_broken(thrower.submit(add, 1, 2).exception());
     EXPECT_NE(why.find("no licence"), std::string::npos) << why;
 }
 
@@ -399,6 +415,9 @@ TEST(ProcessPool, LeavesNoDescriptorAndNoZombie) {
         process_pool pool(1);
         if (i % 3 == 0)
             EXPECT_THROW(pool.submit(die_of, SIGKILL).result(), broken_process_pool_error);
+        else if (i % 3 == 1) // travels in memory that is kept for the next one
+            EXPECT_EQ(pool.submit(twice<std::string>, std::string(300'000, 'x')).result().size(),
+                      600'000u);
         else EXPECT_EQ(pool.submit(add, i, 1).result(), i + 1);
     }
     EXPECT_EQ(descriptors_open(), before);

@@ -1,5 +1,6 @@
 /// Faults F71 to F82: what workers, their children and the host program do to a process pool.
 #include "support/ledger.hpp"
+#include "support/process.hpp"
 #include "support/sanitizers.hpp"
 
 #include <heddle/mp.hpp>
@@ -27,24 +28,13 @@ using namespace std::chrono_literals;
 using heddle::broken_process_pool_error;
 using heddle::future;
 using heddle::process_pool;
+using heddle::test::add;
+using heddle::test::wait_for_ever;
+using heddle::test::why_broken;
 namespace mp = heddle::mp;
 
 namespace {
 
-int add(int a, int b) {
-    return a + b;
-}
-void wait_for_ever() {
-    for (;;) pause();
-}
-std::string why_broken(const future<void>& f) {
-    try {
-        f.result();
-    } catch (const broken_process_pool_error& e) {
-        return e.what();
-    }
-    return "not broken";
-}
 void expect_says(const std::string& text, const std::string& part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }
@@ -119,8 +109,8 @@ TEST(WorkerFaults, F71WhatAWorkerAnsweredOutlivesIt) {
 
 TEST(WorkerFaults, F72AWorkerThatLeavesInATaskSaysWithWhichCode) {
     process_pool pool(1);
-    expect_says(why_broken(pool.submit([] { _exit(0); })), "exit code 0");
-    expect_says(why_broken(pool.submit([] { std::exit(4); })), "exit code 4");
+    expect_says(why_broken(pool.submit([] { _exit(0); }).exception()), "exit code 0");
+    expect_says(why_broken(pool.submit([] { std::exit(4); }).exception()), "exit code 4");
 }
 
 int down(int n, int limit) {
@@ -136,8 +126,9 @@ TEST(WorkerFaults, F73AStackOverflowIsContained) {
         prctl(PR_SET_DUMPABLE, 0);
         _exit(down(0, 1 << 30) == 0);
     };
-    expect_says(why_broken(pool.submit({.name = "deep"}, overflow)), "\"deep\" was lost");
-    expect_says(why_broken(pool.submit(overflow)), "SIGSEGV");
+    expect_says(why_broken(pool.submit({.name = "deep"}, overflow).exception()),
+                "\"deep\" was lost");
+    expect_says(why_broken(pool.submit(overflow).exception()), "SIGSEGV");
     EXPECT_EQ(pool.submit(add, 1, 2).result(), 3);
 }
 
@@ -150,7 +141,8 @@ TEST(WorkerFaults, F75AWorkerThatSendsRubbishIsReplaced) {
         }
         wait_for_ever();
     };
-    expect_says(why_broken(pool.submit(write_rubbish)), "no frame of Heddle's protocol");
+    expect_says(why_broken(pool.submit(write_rubbish).exception()),
+                "no frame of Heddle's protocol");
     EXPECT_EQ(pool.submit(add, 1, 2).result(), 3);
 }
 
@@ -174,9 +166,22 @@ TEST(WorkerFaults, F78AGrandchildThatHoldsThePipesHidesNoDeath) {
         tell.put(left);
         raise(SIGKILL);
     };
-    expect_says(why_broken(pool.submit(leave_one_behind, grandchild)), "SIGKILL");
+    expect_says(why_broken(pool.submit(leave_one_behind, grandchild).exception()), "SIGKILL");
     EXPECT_EQ(pool.submit(add, 1, 2).result(), 3);
     kill(grandchild.get(), SIGKILL);
+}
+
+TEST(WorkerFaults, OfATaskThatForksOnlyTheWorkerAnswers) {
+    process_pool pool(1);
+    const auto come_back_twice = [] {
+        const pid_t copy = fork();
+        if (copy == 0) return 1;
+        int status = 0;
+        waitpid(copy, &status, 0);
+        return WIFEXITED(status) ? 2 + WEXITSTATUS(status) : 0;
+    };
+    EXPECT_EQ(pool.submit(come_back_twice).result(), 3);
+    EXPECT_EQ(pool.submit(add, 1, 2).result(), 3);
 }
 
 TEST(WorkerFaults, F79AHostThatIgnoresItsChildrenLosesNoTask) {

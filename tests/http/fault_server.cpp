@@ -79,6 +79,16 @@ std::optional<connection::asked> connection::read() {
     return made;
 }
 
+bool connection::skip(std::size_t bytes) {
+    while (buffer_.size() < bytes) {
+        bytes -= buffer_.size();
+        buffer_.clear();
+        if (!fill()) return false;
+    }
+    buffer_.erase(0, bytes);
+    return true;
+}
+
 bool connection::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

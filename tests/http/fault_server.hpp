@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -31,6 +32,8 @@ public:
     std::optional<asked> read();
     /// Reads the head only, and leaves the body in the socket.
     std::optional<asked> read_head();
+    /// Reads so much of a body and forgets it. False if the client has gone.
+    bool skip(std::size_t bytes);
     /// False if the client has gone.
     bool send(std::string_view bytes);
     /// A whole answer of status 200.

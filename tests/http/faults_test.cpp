@@ -67,8 +67,7 @@ std::string encoded(std::string_view coding, std::string_view body) {
            "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
 }
 
-// --- before a byte is sent
-// ------------------------------------------------------------------------
+// --- before a byte is sent ----------------------------------------------------------------------
 
 TEST(HttpFaults, UrlsThatCannotBeValidAreRefusedAtOnce) {
     http::session s;
@@ -134,10 +133,10 @@ TEST(HttpFaults, RequestsThatCannotBeSentAreRefusedAtOnce) {
     EXPECT_THROW(http::session({.headers = {{"A", "\n"}}}), std::invalid_argument);
     EXPECT_THROW(http::session({.user_agent = "a\r\nb"}), std::invalid_argument);
     EXPECT_THROW(http::session({.proxy = "http://a b"}), std::invalid_argument);
+    EXPECT_THROW(http::session({.ca_file = "/no/such.pem"}), std::invalid_argument);
 }
 
-// --- no connection
-// --------------------------------------------------------------------------------
+// --- no connection ------------------------------------------------------------------------------
 
 TEST(HttpFaults, ARefusedConnectionNamesTheUrl) {
     std::string url;
@@ -153,12 +152,14 @@ TEST(HttpFaults, ARefusedConnectionNamesTheUrl) {
 
 TEST(HttpFaults, AHostThatDoesNotExistIsAConnectError) {
     http::session s;
-    EXPECT_TRUE(says(failure<http::connect_error>(s.get("http://no-such-host.invalid/")),
-                     "no-such-host.invalid"));
+    const std::string refused = failure<http::connect_error>(s.get("http://127.0.0.1:1/"));
+    EXPECT_TRUE(says(refused, "(Connection refused)"));
+    const std::string text = failure<http::connect_error>(s.get("http://no-such-host.invalid/"));
+    EXPECT_TRUE(says(text, "no-such-host.invalid"));
+    EXPECT_FALSE(says(text, "refused")) << "left there by the transfer before";
 }
 
-// --- time limits
-// ----------------------------------------------------------------------------------
+// --- time limits --------------------------------------------------------------------------------
 
 /// Answers with `head` and then nothing more.
 fault_server::handler silent_after(std::string head) {
@@ -203,6 +204,23 @@ TEST(HttpFaults, AByteNowAndThenDoesNotBeatTheTotalLimit) {
     EXPECT_TRUE(says(failure<http::timeout_error>(s.get(drips.url())), "(total)"));
 }
 
+TEST(HttpFaults, AnUploadThatTakesLongIsNotStalled) {
+    constexpr std::size_t piece = 1 << 20, pieces = 16; // more than the buffers of sockets hold
+    fault_server slow([](connection& c) {
+        if (!c.read_head()) return;
+        heddle::event never;
+        for (std::size_t i = 0; i < pieces; ++i) {
+            if (!c.skip(piece)) return;
+            never.wait_for(60ms);
+        }
+        c.answer("thanks");
+    });
+    http::session s({.stall_timeout = 300ms});
+    const auto sent =
+        s.request({.method = "PUT", .url = slow.url(), .body = std::string(pieces * piece, 'x')});
+    EXPECT_EQ(sent.result().body, "thanks");
+}
+
 TEST(HttpFaults, AConnectionThatNeverStandsIsAConnectTimeout) {
     // TLS to a server that says nothing: connected, but not agreed.
     fault_server mute([](connection& c) { c.wait_for_close(); });
@@ -223,8 +241,7 @@ TEST(HttpFaults, TheTimeInTheQueueDoesNotCount) {
     for (const auto& f : all) EXPECT_EQ(f.result().body, "x");
 }
 
-// --- answers that are no answers
-// ------------------------------------------------------------------
+// --- answers that are no answers ----------------------------------------------------------------
 
 TEST(HttpFaults, BodiesThatAreCutOffSayHowFarTheyCame) {
     fault_server shorter(always("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"));
@@ -314,8 +331,7 @@ TEST(HttpFaults, ABombDoesNotExplode) {
     EXPECT_TRUE(says(failure<http::body_too_large_error>(s.get(server.url())), "1048576"));
 }
 
-// --- connections that are closed too early
-// --------------------------------------------------------
+// --- connections that are closed too early ------------------------------------------------------
 
 TEST(HttpFaults, AKeptConnectionThatTheServerClosedIsReplacedForWhatMayBeRepeated) {
     fault_server server([](connection& c) {
@@ -347,8 +363,7 @@ TEST(HttpFaults, AnEarlyAnswerToAnUploadIsDelivered) {
     EXPECT_EQ(f.result().body, "big");
 }
 
-// --- retry
-// ----------------------------------------------------------------------------------------
+// --- retry --------------------------------------------------------------------------------------
 
 TEST(HttpFaults, RetriesWhatIsTransientAndOnlyIfAsked) {
     std::atomic<int> asked = 0;
@@ -386,8 +401,7 @@ TEST(HttpFaults, TheLastAttemptIsTheResult) {
     EXPECT_EQ(asked, 4);
 }
 
-// --- the end of a request, and of the session
-// -----------------------------------------------------
+// --- the end of a request, and of the session ---------------------------------------------------
 
 TEST(HttpFaults, CancellingAbortsTheTransfer) {
     heddle::event asked, closed;

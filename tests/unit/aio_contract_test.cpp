@@ -312,4 +312,43 @@ TEST(AioContract, DumpShowsChildrenBelowTheirParent) {
     EXPECT_NE(lines[3].find(" awaits sleep_for"), std::string::npos) << text;
 }
 
+/// The only worker sleeps in a loop, and what the loop waits for is behind it in the queue.
+TEST(AioContract, ALoopInATaskOfAPoolMayAwaitTasksOfThatPool) {
+    heddle::thread_pool pool(1);
+    struct code {
+        static aio::task<int> main(heddle::thread_pool& pool) {
+            int sum = co_await pool.submit([] { return 1; });
+            sum += co_await aio::run_in_executor(pool, [] { return 2; });
+            co_return sum;
+        }
+    };
+    EXPECT_EQ(pool.submit([&pool] { return aio::run(code::main(pool)); }).result(), 3);
+}
+
+TEST(AioContract, AFailureOfShieldedWorkThatNobodyAwaitsNamesTheCoroutine) {
+    struct code {
+        static aio::task<> fails_late() {
+            co_await aio::sleep_for(2s);
+            throw std::runtime_error("lost");
+        }
+        static aio::task<> main() {
+            EXPECT_THROW(co_await aio::timeout(1s, aio::shield(fails_late())),
+                         heddle::timeout_error);
+        }
+    };
+    lost_failures lost;
+    run_virtually(code::main());
+    ASSERT_EQ(lost.count(), 1u);
+    EXPECT_NE(lost.at(0).address, nullptr);
+}
+
+TEST(AioContract, AShortTimeLimitIsToldInMicroseconds) {
+    try {
+        run_virtually(aio::timeout(500us, pause(1s)));
+        FAIL();
+    } catch (const heddle::timeout_error& e) {
+        EXPECT_NE(std::string(e.what()).find("limit of 500 µs"), std::string::npos) << e.what();
+    }
+}
+
 } // namespace

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -167,6 +168,25 @@ TEST(AioBarrier, OpensWhenAllHaveCome) {
     run_virtually(code::main());
 }
 
+/// One who came and was cancelled leaves no gap: somebody is always the first.
+TEST(AioBarrier, NumbersThoseWhoAreThereWhenItOpens) {
+    struct code {
+        static aio::task<> main() {
+            aio::barrier b(3);
+            const auto leaves = aio::spawn(arrive(b, 1s));
+            const auto second = aio::spawn(arrive(b, 2s));
+            co_await aio::sleep_for(3s);
+            leaves.cancel();
+            const auto third = aio::spawn(arrive(b, 1s));
+            co_await aio::sleep_for(2s);
+            EXPECT_EQ(co_await b.wait(), 2u);
+            EXPECT_EQ(co_await second, 0u);
+            EXPECT_EQ(co_await third, 1u);
+        }
+    };
+    run_virtually(code::main());
+}
+
 aio::task<> put_all(aio::queue<int>& q, int from, int to) {
     for (int i = from; i < to; ++i) co_await q.put(i);
 }
@@ -243,6 +263,87 @@ TEST(AioQueue, LosesNoItemToATimedOutGetter) {
     for (const heddle::duration d : {9'999'999ns, 10'000'000ns, 10'000'001ns, 0ns}) {
         run_virtually(code::main(d));
     }
+}
+
+/// One of each, and somebody who waits for it.
+struct things {
+    aio::event event;
+    aio::semaphore semaphore{0};
+    aio::mutex mutex;
+    aio::mutex::guard held = mutex.try_lock();
+    aio::mutex other;
+    aio::condition condition{other};
+    aio::barrier barrier{2};
+    aio::queue<int> empty;
+    aio::queue<int> full{1};
+
+    static constexpr std::size_t all = 8;
+    explicit things(std::vector<std::string>& ends) {
+        EXPECT_TRUE(full.try_put(0));
+        add(event.wait(), ends);
+        add(semaphore.permit(), ends);
+        add(mutex.lock(), ends);
+        add(await_condition(*this), ends);
+        add(barrier.wait(), ends);
+        add(empty.get(), ends);
+        add(full.put(1), ends);
+        add(full.join(), ends);
+    }
+
+private:
+    static aio::task<> await_condition(things& t) {
+        aio::mutex::guard held = co_await t.other.lock();
+        co_await t.condition.wait(held);
+    }
+    template <class Wait>
+    static aio::task<> count_end(Wait wait, std::vector<std::string>& ends) {
+        try {
+            (void)co_await std::move(wait);
+        } catch (const heddle::cancelled_error& e) {
+            ends.emplace_back(e.what());
+        }
+    }
+    template <class Wait>
+    static void add(Wait wait, std::vector<std::string>& ends) {
+        (void)aio::spawn(count_end(aio::spawn(std::move(wait)), ends));
+    }
+};
+
+/// A main task that ends takes its locals with it, before the tasks that it left are cancelled.
+TEST(AioPrimitives, EndTheWaitsOfWhoOutlivesThem) {
+    struct code {
+        static aio::task<> main(std::vector<std::string>& ends) {
+            things t(ends);
+            co_await aio::sleep_for(1s);
+        }
+    };
+    std::vector<std::string> ends;
+    run_virtually(code::main(ends));
+    EXPECT_EQ(ends.size(), things::all);
+}
+
+/// What was handed over is not touched by who runs too late to find it.
+TEST(AioPrimitives, EndTheWaitsOfWhoWasServedTooLate) {
+    struct code {
+        static aio::task<> main(std::vector<std::string>& ends) {
+            {
+                things t(ends);
+                co_await aio::sleep_for(1s);
+                t.event.set();
+                t.semaphore.release();
+                t.held.unlock();
+                t.condition.notify_one();
+                EXPECT_TRUE(t.empty.try_put(1));
+                EXPECT_TRUE(t.full.try_get());
+                t.full.task_done();
+            }
+            co_await aio::sleep_for(1s);
+        }
+    };
+    std::vector<std::string> ends;
+    run_virtually(code::main(ends));
+    EXPECT_EQ(ends.size(), things::all - 2) << "all but the event and join, who need not look back";
+    for (const auto& text : ends) EXPECT_NE(text.find("was destroyed"), std::string::npos) << text;
 }
 
 } // namespace

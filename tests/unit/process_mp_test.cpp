@@ -1,4 +1,6 @@
 /// mp::process, mp::queue, mp::shared_value and mp::shared_array: what they do when nobody dies.
+#include "support/process.hpp"
+
 #include <heddle/mp.hpp>
 #include <heddle/process_pool.hpp>
 
@@ -20,12 +22,10 @@
 
 using namespace std::chrono_literals;
 namespace mp = heddle::mp;
+using heddle::test::wait_for_ever;
 
 namespace {
 
-void wait_for_ever() {
-    for (;;) pause();
-}
 int exit_code_of(mp::process p) {
     p.join();
     return p.exit_code().value();

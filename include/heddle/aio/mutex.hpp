@@ -1,7 +1,7 @@
 /// `aio::mutex` and `aio::condition`: what must not be seen half changed across an await.
 ///
-/// What holds for all of sync.hpp holds here: one loop, first come first served, and a wait that is
-/// cancelled throws `cancelled_error` and has taken nothing.
+/// What holds for all of sync.hpp holds here: one loop, first come first served; a wait that is
+/// cancelled, or whose mutex is destroyed, throws `cancelled_error` and has taken nothing.
 #pragma once
 
 #include <heddle/aio/task.hpp>
@@ -20,7 +20,7 @@ namespace heddle::aio {
 ///     balance = co_await read();
 ///     co_await write(balance - 10);
 ///
-/// Thread safety: one loop. Lifetime: outlives its guards and who waits.
+/// Thread safety: one loop. Lifetime: outlives its guards and who uses it.
 class mutex {
 public:
     /// Holds the mutex until it goes; `co_await mutex.lock()` gives one.
@@ -62,8 +62,9 @@ private:
             return mutex_.locked_ = true;
         }
         void await_suspend(std::coroutine_handle<> at) noexcept { stand_in(mutex_.line_, at); }
-        guard await_resume() const {
-            if (!in_any_case_) throw_if_refused();
+        guard await_resume() {
+            step_out();
+            if (!in_any_case_ || was_left_alone()) throw_if_refused();
             return guard(mutex_);
         }
 
@@ -112,15 +113,15 @@ private:
 ///     auto guard = co_await mutex.lock();
 ///     co_await changed.wait(guard, [&] { return !jobs.empty(); });
 ///
-/// Thread safety: one loop. Lifetime: outlives who waits; the mutex outlives it.
+/// Thread safety: one loop. Lifetime: outlives who uses it; the mutex outlives it.
 class condition {
 public:
     /// Goes with `guards`, which every waiter holds.
     explicit condition(mutex& guards) noexcept : mutex_(guards) {}
 
     /// Lets go of the mutex, awaits a notification, and takes the mutex again: also when it throws
-    /// `cancelled_error`. `held` must stay where it is. Throws `invalid_state_error`, having waited
-    /// for nothing, if it does not hold the mutex.
+    /// `cancelled_error`, unless mutex and condition have gone. `held` must stay where it is.
+    /// Throws `invalid_state_error`, having waited for nothing, if it does not hold the mutex.
     task<> wait(mutex::guard& held) {
         if (held.held_ != &mutex_) {
             throw invalid_state_error("condition: the guard does not hold the condition's mutex; "
@@ -131,7 +132,7 @@ public:
         bool cancelled = false;
         {
             notification told(line, mutex_);
-            cancelled = co_await notification::waiting{told};
+            cancelled = co_await notification::waiting{told}; // throws if all of this has gone
         }
         held = co_await mutex::locking(mutex_, true);
         if (cancelled) notification::give_up();
@@ -155,7 +156,11 @@ private:
         struct waiting {
             bool await_ready() const { return of.is_refused(); }
             void await_suspend(std::coroutine_handle<> at) const noexcept { of.stop(at); }
-            bool await_resume() const noexcept { return of.was_refused(); }
+            bool await_resume() const {
+                of.step_out();
+                if (of.was_left_alone()) of.throw_if_refused();
+                return of.was_refused();
+            }
             notification& of;
         };
         [[noreturn]] static void give_up() { throw_cancelled(); }

@@ -29,7 +29,7 @@ namespace heddle::aio {
 ///     while (auto url = co_await urls.next()) co_await fetch(*url);
 ///
 /// Thread safety: one loop; between threads use `heddle::queue`. Lifetime: owns its items; outlives
-/// who waits.
+/// who uses it. Who waits when it is destroyed gets `cancelled_error`.
 template <class T>
 class queue {
     static_assert(std::move_constructible<T>);

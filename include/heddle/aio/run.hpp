@@ -43,7 +43,8 @@ namespace heddle::aio {
 /// Runs an event loop in this thread until `main`, a task or anything else to await, has ended;
 /// returns its value, or throws what it throws. What Python's `asyncio.run` is.
 ///
-/// Blocks. Tasks that are left when `main` ends are cancelled and awaited before it returns. The
+/// Blocks; in a task of a pool another thread stands in while the loop sleeps. Tasks that are left
+/// when `main` ends are cancelled, all but what is shielded, and awaited before it returns. The
 /// first Ctrl-C (SIGINT) cancels `main`, which then, unless it has its own mind, ends in
 /// `cancelled_error`; the next one ends the process as usual. A program that has its own handler
 /// for SIGINT keeps it; of several loops, in several threads, the first that started is cancelled.

@@ -18,10 +18,14 @@ constexpr duration to_duration(std::chrono::duration<Rep, Period> d) noexcept {
     return std::chrono::ceil<duration>(d);
 }
 
-/// The wait of `sleep_for`.
+/// What `sleep_for` gives, and the wait itself. To be moved only before it is awaited; that it is
+/// no awaitable with an awaiter beside it keeps the frame of a task that sleeps in its size class.
 class sleep_awaiter final : public leaf, public timer {
 public:
     explicit sleep_awaiter(duration d) noexcept : length_(d) {}
+    sleep_awaiter(sleep_awaiter&& other) noexcept : length_(other.length_) {}
+    sleep_awaiter& operator=(sleep_awaiter&&) = delete;
+    ~sleep_awaiter() override = default;
 
     bool await_ready() { return refused("sleep_for"); }
     void await_suspend(std::coroutine_handle<> at);
@@ -38,12 +42,6 @@ private:
     duration length_;
 };
 
-/// What `sleep_for` gives: how long, until somebody awaits it.
-struct sleeping {
-    sleep_awaiter operator co_await() const noexcept { return sleep_awaiter(length); }
-    duration length;
-};
-
 } // namespace heddle::detail
 
 namespace heddle::aio {
@@ -57,9 +55,9 @@ namespace heddle::aio {
 /// Example:
 ///     co_await heddle::aio::sleep_for(100ms);
 template <class Rep, class Period>
-[[nodiscard("co_await it")]] detail::sleeping
+[[nodiscard("co_await it")]] detail::sleep_awaiter
 sleep_for(std::chrono::duration<Rep, Period> d) noexcept {
-    return {detail::to_duration(d)};
+    return detail::sleep_awaiter(detail::to_duration(d));
 }
 
 } // namespace heddle::aio

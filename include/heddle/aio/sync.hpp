@@ -3,8 +3,9 @@
 ///
 /// Coroutines of a loop interleave only where they await, so data needs a lock only if it must not
 /// be seen half changed across an await. Who waits is served first come first served. A wait of a
-/// coroutine that is cancelled throws `cancelled_error` and has taken nothing. Nothing here may be
-/// shared by threads or by two loops: `heddle::event` and the others in sync.hpp are for those.
+/// coroutine that is cancelled throws `cancelled_error` and has taken nothing; so does one for
+/// which the thing waited for is destroyed. Nothing here may be shared by threads or by two loops:
+/// `heddle::event` and the others in sync.hpp are for those.
 #pragma once
 
 #include <heddle/aio/mutex.hpp>
@@ -13,6 +14,7 @@
 #include <heddle/detail/waiting_line.hpp>
 
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <utility>
 
@@ -23,7 +25,7 @@ namespace heddle::aio {
 /// Example:
 ///     co_await ready.wait();
 ///
-/// Thread safety: one loop. Lifetime: outlives who waits.
+/// Thread safety: one loop. Lifetime: outlives who uses it.
 class event {
     /// What `wait` gives, until somebody awaits it.
     struct to_wait {
@@ -71,7 +73,7 @@ private:
 ///     heddle::aio::semaphore connections(8);
 ///     auto permit = co_await connections.permit();
 ///
-/// Thread safety: one loop. Lifetime: outlives its permits and who waits.
+/// Thread safety: one loop. Lifetime: outlives its permits and who uses it.
 class semaphore {
     /// What `acquire` gives, until somebody awaits it.
     struct to_acquire {
@@ -125,28 +127,52 @@ private:
 /// Example:
 ///     if (co_await step.wait() == 0) report_progress(); // one of them
 ///
-/// Thread safety: one loop. Lifetime: outlives who waits.
+/// Thread safety: one loop. Lifetime: outlives who uses it.
 class barrier {
+    /// The wait of one; who comes last tells it its index.
+    class arrival final : public detail::line_wait {
+    public:
+        explicit arrival(barrier& at) noexcept : line_wait("a barrier"), at_(at) {}
+        bool await_ready() { return refused("a barrier") || at_.open_if_last(index); }
+        void await_suspend(std::coroutine_handle<> h) noexcept { stand_in(at_.line_, h); }
+        std::size_t await_resume() {
+            step_out();
+            if (!was_served()) throw_if_refused();
+            return index;
+        }
+        std::size_t index = 0;
+
+    private:
+        barrier& at_;
+    };
+    /// What `wait` gives, until somebody awaits it.
+    struct to_wait {
+        arrival operator co_await() const noexcept { return arrival(of); }
+        barrier& of;
+    };
+
 public:
     /// Makes a barrier for `parties`; less than 1 counts as 1.
     explicit barrier(std::size_t parties) noexcept : parties_(parties == 0 ? 1 : parties) {}
 
-    /// Awaits that all have come; gives the number of those who came before this one.
+    /// Awaits that all have come; gives the place of this one among them: 0, 1, … in the order in
+    /// which they came.
     ///
     /// Throws `cancelled_error`; then it is as if this one had not come.
-    task<std::size_t> wait() {
-        const std::size_t index = line_.length();
-        if (index + 1 == parties_) {
-            line_.serve_all();
-            co_return index;
-        }
-        co_await detail::plain_wait(line_, false, "a barrier");
-        co_return index;
-    }
+    [[nodiscard("co_await it")]] to_wait wait() noexcept { return {*this}; }
     /// Returns the number of coroutines that meet here.
     std::size_t parties() const noexcept { return parties_; }
 
 private:
+    /// Lets all go, and tells the last one its index, if only that one was missing.
+    bool open_if_last(std::size_t& index) noexcept {
+        if (line_.length() + 1 < parties_) return false;
+        // Only now is it known who is here: some may have been cancelled.
+        index = 0;
+        while (auto* const one = line_.serve_one()) static_cast<arrival*>(one)->index = index++;
+        return true;
+    }
+
     const std::size_t parties_;
     detail::waiting_line line_;
 };

@@ -48,6 +48,8 @@ struct call_record {
 
     std::shared_ptr<process_engine> engine;
     call_id id;
+    std::uint64_t first_item = 0; ///< of the input of a map, counted from 0
+    std::uint64_t items = 0;      ///< how many of them it takes; 0: it is no part of a map
     settle_function settle = nullptr;
     /// Protocol: set once, by the first who asks the call to stop; no data depends on it.
     atomic<bool> stop_requested{false};

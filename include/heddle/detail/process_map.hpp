@@ -139,6 +139,8 @@ private:
         try {
             using results = chunk_results<result>;
             auto* t = call_state<results, &decode_chunk<result>>::make(1);
+            t->record().first_item = this->taken_ - count;
+            t->record().items = count;
             submit_call(engine_, *t, t->record(), std::move(call));
             this->submitted(future<results>(t), static_cast<std::size_t>(count));
         } catch (...) {

@@ -38,11 +38,12 @@ private:
     F* f_ = nullptr;
 };
 
-/// A string literal among the arguments, which travels as its text.
+/// A string literal or string_view among the arguments, which travels as its text.
 class text_argument {
 public:
     text_argument() = default;
     text_argument(const char* text) : text_(text) {}
+    text_argument(std::string_view text) : text_(text) {}
     operator const char*() const noexcept { return text_.c_str(); }
     operator std::string_view() const noexcept { return text_; }
     operator std::string() const { return text_; }
@@ -72,6 +73,10 @@ template <>
 struct travelling<char*> {
     using type = text_argument;
 };
+template <>
+struct travelling<std::string_view> {
+    using type = text_argument;
+};
 template <class A>
 using travelling_t = typename travelling<A>::type;
 
@@ -96,6 +101,10 @@ consteval void require_transferable() {
     static_assert((!is_reference_wrapper<Stored> && ...),
                   "heddle: std::ref cannot lead into another process; pass the value, or use "
                   "mp::shared_value, mp::shared_array or mp::queue");
+    static_assert(
+        (!std::is_pointer_v<travelling_t<Stored>> && ...),
+        "heddle: a pointer leads into the memory of this process; pass the value, a smart "
+        "pointer to a copy, or mp::shared_value, mp::shared_array or mp::queue");
     static_assert((transferable<travelling_t<Stored>> && ...),
                   "heddle: cereal cannot save and load one of the arguments; give its type "
                   "a default constructor and template <class A> void serialize(A& a) { "

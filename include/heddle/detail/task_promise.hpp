@@ -20,6 +20,8 @@ class task;
 
 namespace heddle::detail {
 
+/// The code that resumes a coroutine; by it a coroutine is known when it has gone.
+const void* code_of(std::coroutine_handle<> h) noexcept;
 /// Tells the failure handler of a task that was made and thrown away.
 void report_never_awaited(std::coroutine_handle<> h, const void* made_at) noexcept;
 /// Tells it of a failure that nobody else will hear of; `of` names what failed.

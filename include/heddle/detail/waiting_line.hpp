@@ -12,14 +12,24 @@ class waiting_line;
 
 /// A place in a line. Who is let go has what he waited for, even if he is cancelled before he runs
 /// again: nothing that was handed over is lost.
+///
+/// A line that goes first leaves alone whoever waits in it, and whoever it has let go that does not
+/// run yet: he must touch neither it nor what it is part of.
 class line_wait : public leaf {
 public:
     explicit line_wait(const char* what) noexcept : what_(what) {}
 
-    /// For the line, which has taken it out: lets the job go.
+    /// For the line: lets the job go.
     void go(bool served) noexcept {
         served_ = served;
+        if (!served) line_ = nullptr; // he needs it no more
         resume();
+    }
+    /// For the line, which goes first.
+    void leave_alone() noexcept {
+        left_alone_ = true;
+        line_ = nullptr;
+        if (!served_) resume_cancelled();
     }
     line_wait* next = nullptr; ///< the line's
     line_wait* previous = nullptr;
@@ -28,14 +38,24 @@ protected:
     ~line_wait() = default;
     void stand_in(waiting_line& line, std::coroutine_handle<> at) noexcept;
     bool was_served() const noexcept { return served_; }
+    bool was_left_alone() const noexcept { return left_alone_; }
+    /// First thing when the coroutine goes on: steps out of the line.
+    void step_out() noexcept;
+    /// Throws cancelled_error if he was cancelled or left alone.
+    void throw_if_refused() const {
+        if (left_alone_) throw_left_alone();
+        leaf::throw_if_refused();
+    }
     void cancel() noexcept override;
 
 private:
     const char* what() const noexcept override { return what_; }
+    [[noreturn]] void throw_left_alone() const;
 
     const char* what_;
-    waiting_line* line_ = nullptr;
+    waiting_line* line_ = nullptr; ///< where he stands, or has been let go from
     bool served_ = false;
+    bool left_alone_ = false;
 };
 
 class waiting_line {
@@ -43,10 +63,12 @@ public:
     waiting_line() noexcept = default;
     waiting_line(const waiting_line&) = delete;
     waiting_line& operator=(const waiting_line&) = delete;
+    ~waiting_line();
 
-    bool empty() const noexcept { return first_ == nullptr; }
-    /// Lets the first go; false if there is none.
-    bool serve_one() noexcept { return let_go(true); }
+    bool empty() const noexcept { return waiting_.first == nullptr; }
+    /// Lets the first go, and returns it, to be used before the loop's next turn; null if there is
+    /// none.
+    line_wait* serve_one() noexcept { return let_go(true); }
     void serve_all() noexcept {
         while (serve_one()) {
         }
@@ -57,14 +79,19 @@ public:
         }
     }
     std::size_t length() const noexcept;
-    void add(line_wait& w) noexcept;
-    void remove(line_wait& w) noexcept;
 
 private:
-    bool let_go(bool served) noexcept;
+    friend class line_wait;
+    struct row {
+        line_wait* first = nullptr;
+        line_wait* last = nullptr;
+        void add(line_wait& w) noexcept;
+        void remove(line_wait& w) noexcept;
+    };
+    line_wait* let_go(bool served) noexcept;
 
-    line_wait* first_ = nullptr;
-    line_wait* last_ = nullptr;
+    row waiting_;
+    row let_go_; ///< who does not run yet
 };
 
 /// A wait in a line for as long as it takes.
@@ -74,7 +101,10 @@ public:
         : line_wait(what), line_(line), over_(over) {}
     bool await_ready() { return refused("a wait") || over_; }
     void await_suspend(std::coroutine_handle<> at) noexcept { stand_in(line_, at); }
-    void await_resume() const { throw_if_refused(); }
+    void await_resume() {
+        step_out();
+        if (!was_served()) throw_if_refused();
+    }
 
 private:
     waiting_line& line_;
@@ -97,7 +127,8 @@ public:
     protected:
         ~wait_for_one() = default;
         /// True if it got one; false if there are none and never will be. Throws cancelled_error.
-        bool got() const {
+        bool got() {
+            step_out();
             throw_if_refused();
             return taken_ || was_served();
         }
@@ -110,13 +141,13 @@ public:
     class taking final : public wait_for_one {
     public:
         using wait_for_one::wait_for_one;
-        bool await_resume() const { return got(); }
+        bool await_resume() { return got(); }
     };
     /// For tickets that are never closed.
     class taking_one final : public wait_for_one {
     public:
         using wait_for_one::wait_for_one;
-        void await_resume() const { (void)got(); }
+        void await_resume() { (void)got(); }
     };
 
     taking take(const char* what) noexcept { return taking(*this, what); }

@@ -25,7 +25,7 @@ struct session_options {
     std::optional<duration> timeout = std::chrono::minutes(5);
     /// To find the host, connect and agree on TLS.
     std::optional<duration> connect_timeout = std::chrono::seconds(10);
-    /// Without a single byte from the server, which includes its time to think.
+    /// Without a single byte to or from the server, whose time to think counts.
     std::optional<duration> stall_timeout = std::chrono::seconds(30);
     /// 1 or more: so many requests to one host and port are under way at once, over at most as
     /// many connections; the others wait their turn, first come first served.
