@@ -109,15 +109,12 @@ public:
     event_loop(const event_loop&) = delete;
     event_loop& operator=(const event_loop&) = delete;
 
-    /// Turns until `root` has ended, then cancels what is left, but for what is shielded, and turns
-    /// until all that has ended.
+    /// Turns until `root` has ended, then cancels what is left and turns until that has ended.
     void run(job& root, const bool& root_ended);
 
     void push(job& j) noexcept;
     /// The jobs that no other job waits for: `run` cancels them when its own has ended.
     job_list& owned() noexcept { return owned_; }
-    /// Those of them that nobody cancels.
-    job_list& shielded() noexcept { return shielded_; }
     void bounce(std::coroutine_handle<> h) noexcept { bounced_ = h; }
     timer_heap& timers() noexcept { return timers_; }
     reactor* where() const noexcept { return reactor_.get(); }
@@ -126,7 +123,6 @@ public:
     std::string describe_jobs() const;
 
 private:
-    bool has_jobs() const noexcept { return !owned_.empty() || !shielded_.empty(); }
     void turn() noexcept;
     /// Until there is something to do.
     void sleep() noexcept;
@@ -143,7 +139,6 @@ private:
     job* ready_ = nullptr;
     job* ready_last_ = nullptr;
     job_list owned_;
-    job_list shielded_;
     std::coroutine_handle<> bounced_;
     timer_heap timers_;
     std::shared_ptr<mailbox> box_;

@@ -31,10 +31,6 @@ job_list& loop_jobs() noexcept {
     return this_loop.loop->owned();
 }
 
-job_list& shielded_jobs() noexcept {
-    return this_loop.loop->shielded();
-}
-
 const std::shared_ptr<mailbox>& this_mailbox() {
     return this_loop.loop->box();
 }
@@ -103,7 +99,7 @@ event_loop::event_loop(duration watchdog)
 event_loop::~event_loop() {
     read_mail(box_->close());
     reactor_.reset();
-    assert(!has_jobs() && timers_.empty() && "all jobs end before their loop");
+    assert(owned_.empty() && timers_.empty() && "all jobs end before their loop");
     this_loop = {};
 }
 
@@ -121,7 +117,7 @@ void event_loop::run(job& root, const bool& root_ended) {
         if (root_ended) break;
         sleep();
     }
-    while (has_jobs()) {
+    while (!owned_.empty()) {
         owned_.for_each([](job& j) { j.cancel(); });
         (void)box_->take_interrupt(); // there is nothing left to cancel
         turn();
@@ -136,7 +132,7 @@ void event_loop::turn() noexcept {
 }
 
 void event_loop::sleep() noexcept {
-    if (!has_jobs()) return;
+    if (owned_.empty()) return;
     if (!ready_) {
         box_->wait(timers_.empty() ? deadline::never() : deadline{timers_.next_ns()},
                    reactor_.get());

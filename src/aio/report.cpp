@@ -102,9 +102,7 @@ std::string event_loop::describe_wait(const job& j) {
 
 std::string event_loop::describe_jobs() const {
     std::string text;
-    for (const job_list* each : {&owned_, &shielded_}) {
-        each->for_each([&text](const job& j) { describe(j, 0, text); });
-    }
+    owned_.for_each([&text](const job& j) { describe(j, 0, text); });
     return text;
 }
 

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -296,38 +295,6 @@ TEST(AioShield, LetsTheWaiterGoAndTheWorkGoOn) {
         }
     };
     run_virtually(code::main());
-}
-
-TEST(AioShield, WorkIsAwaitedWhenTheMainTaskHasEnded) {
-    struct code {
-        static aio::task<> work(bool& ended) {
-            co_await aio::sleep_for(10s);
-            ended = true;
-        }
-        static aio::task<> main(bool& ended) {
-            EXPECT_THROW(co_await aio::timeout(1s, aio::shield(work(ended))),
-                         heddle::timeout_error);
-        }
-        /// Tidies up in a coroutine that is cancelled, where every other wait ends at once.
-        static aio::task<> tidy_up(bool& ended) {
-            bool cancelled = false;
-            try {
-                co_await aio::sleep_for(1000h);
-            } catch (const heddle::cancelled_error&) {
-                cancelled = true;
-            }
-            if (cancelled) co_await aio::shield(work(ended));
-        }
-        static aio::task<> interrupted(bool& ended) {
-            std::raise(SIGINT);
-            co_await tidy_up(ended);
-        }
-    };
-    bool ended = false;
-    run_virtually(code::main(ended));
-    EXPECT_TRUE(std::exchange(ended, false));
-    EXPECT_THROW(run_virtually(code::interrupted(ended)), heddle::cancelled_error);
-    EXPECT_TRUE(ended) << "by Ctrl-C";
 }
 
 TEST(AioSpawn, TellsOfAFailureThatNobodyLookedAt) {

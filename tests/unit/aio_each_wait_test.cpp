@@ -27,7 +27,6 @@ namespace {
 /// What can be waited for in vain, until `serve`.
 struct world {
     aio::event event;
-    aio::event shielded; // `run` awaits whoever waits for it
     aio::queue<int> empty, full{1}, unfinished;
     aio::mutex mutex, condition_mutex;
     aio::condition condition{condition_mutex};
@@ -129,7 +128,7 @@ aio::task<> in_timeout(world& w) {
     co_await aio::timeout(1h, in_event(w));
 }
 aio::task<> in_shield(world& w) {
-    co_await aio::shield(w.shielded.wait());
+    co_await aio::shield(in_event(w));
 }
 aio::task<> in_as_completed(world& w) {
     std::vector<aio::task<>> some;
@@ -196,7 +195,6 @@ aio::task<> settle() {
 /// Gives what every case waits for.
 aio::task<> serve(world& w) {
     w.event.set();
-    w.shielded.set();
     (void)w.empty.try_put(7);
     (void)w.full.try_get();
     w.unfinished.task_done();
@@ -222,8 +220,7 @@ TEST(AioEachWait, IsCancelledWhileItWaits) {
                 EXPECT_EQ(book.cancelled, 1) << each.name;
                 EXPECT_EQ(book.completed, 0) << each.name;
                 EXPECT_EQ(book.destroyed, 1) << each.name;
-                w.event.set(); // whom a handle has left
-                w.shielded.set();
+                w.event.set(); // whom a shield or a handle has left
                 co_await settle();
             }
         }
@@ -245,7 +242,6 @@ TEST(AioEachWait, EndsAtItsLimit) {
                 EXPECT_EQ(book.cancelled, 1) << each.name;
                 EXPECT_EQ(book.destroyed, 1) << each.name;
                 w.event.set();
-                w.shielded.set();
                 co_await settle();
             }
         }
@@ -343,7 +339,6 @@ TEST(AioEachWait, AStormEndsEveryTaskOnce) {
                     if (random() % 2 == 0) h.cancel();
                 }
             }
-            for (const auto& w : worlds) w->shielded.set();
         }
         /// Outlive the loop, since `run` ends the tasks that are left.
         static std::vector<std::unique_ptr<world>>& kept() {

@@ -44,7 +44,7 @@ namespace heddle::aio {
 /// returns its value, or throws what it throws. What Python's `asyncio.run` is.
 ///
 /// Blocks; in a task of a pool another thread stands in while the loop sleeps. Tasks that are left
-/// when `main` ends are cancelled, all but what is shielded, and awaited before it returns. The
+/// when `main` ends are cancelled and awaited before it returns, what is shielded too. The
 /// first Ctrl-C (SIGINT) cancels `main`, which then, unless it has its own mind, ends in
 /// `cancelled_error`; the next one ends the process as usual. A program that has its own handler
 /// for SIGINT keeps it; of several loops, in several threads, the first that started is cancelled.

@@ -157,11 +157,8 @@ private:
 
 namespace heddle::detail {
 
-/// Those of the running loop's own jobs that `run` does not cancel when its task has ended.
-job_list& shielded_jobs() noexcept;
-
 template <class T>
-aio::handle<T> spawn_task(aio::task<T>&& work, job_list& owner) {
+aio::handle<T> spawn_task(aio::task<T>&& work) {
     auto* result = plain_state<T>::make(1, true);
     future<T> kept(result);
     if (work.valid()) result->set_address(static_cast<const char*>(code_of(work.frame())) + 1);
@@ -173,7 +170,7 @@ aio::handle<T> spawn_task(aio::task<T>&& work, job_list& owner) {
         result->drop_owner();
         throw;
     }
-    started->start(owner);
+    started->start(loop_jobs());
     return aio::handle<T>(*started, std::move(kept));
 }
 
@@ -195,16 +192,15 @@ namespace heddle::aio {
 template <awaitable A>
 [[gnu::noinline]] handle<detail::awaited_t<A>> spawn(A work) {
     (void)detail::this_job("spawn");
-    auto handle =
-        detail::spawn_task(detail::as_task(detail::keep(std::move(work))), detail::loop_jobs());
+    auto handle = detail::spawn_task(detail::as_task(detail::keep(std::move(work))));
     handle.made_at(__builtin_return_address(0));
     return handle;
 }
 
 /// Runs `work` so that cancelling who awaits it does not touch it: the waiter gets its
-/// `cancelled_error` at once, and the work goes on, owned by the loop: nobody cancels it, and `run`
-/// returns when it has ended, after Ctrl-C too. In a coroutine that is cancelled already the work
-/// is started all the same, which makes it fit for cleaning up.
+/// `cancelled_error` at once, and the work goes on, owned by the loop. In a coroutine that is
+/// cancelled already the work is started all the same, which makes it fit for cleaning up; but
+/// `run` cancels it, as all that is left, when its own task has ended.
 ///
 /// Gives the value of `work`, or throws what it throws; a failure after the waiter has gone goes to
 /// the failure handler.
@@ -213,8 +209,7 @@ template <awaitable A>
 ///     co_await heddle::aio::shield(commit(transaction));
 template <awaitable A>
 task<detail::awaited_t<A>> shield(A work) {
-    co_return co_await detail::spawn_task(detail::as_task(detail::keep(std::move(work))),
-                                          detail::shielded_jobs());
+    co_return co_await spawn(std::move(work));
 }
 
 } // namespace heddle::aio
