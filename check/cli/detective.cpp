@@ -187,6 +187,17 @@ void detective::find_cause(finding& f) {
     f.follows = claim != claims_.end() && claim_name(f).starts_with(claim->second);
 }
 
+/// libstdc++'s std::atomic<std::shared_ptr> gives its lock up without release after a load. That
+/// race is the library's own, and nothing that its users do can mend it.
+bool detective::is_libraries_own(const finding& f) const {
+    const channel& c = session_.shared();
+    for (u32 i = 0; i < c.result.races && i < max_races; ++i)
+        if (f.kind == failure::data_race && c.result.race[i].signature == f.signature)
+            return names_.stands_in(first_access(c, i).where, "_Sp_atomic") &&
+                   names_.stands_in(c.result.race[i].second.where, "_Sp_atomic");
+    return false;
+}
+
 std::optional<finding> detective::investigate(const raw_failure& raw) {
     finding f = begin_finding(raw);
     const channel& c = session_.shared();
@@ -198,7 +209,7 @@ std::optional<finding> detective::investigate(const raw_failure& raw) {
     else ++unrepeatable_;
     identity own = again ? identity_of(f, c, names_, told_) : identity();
     config().schedule = schedule;
-    if (!again) return std::nullopt;
+    if (!again || is_libraries_own(f)) return std::nullopt;
     if (const std::string before = told_.path_of(own); !before.empty()) {
         told_.add(own, before); // by its other names too
         return std::nullopt;

@@ -168,6 +168,13 @@ bool symbols::in_program(const frames& f) const {
     return false;
 }
 
+bool symbols::stands_in(const frames& f, const char* part) const {
+    for (u32 i = 0; i < f.count && i < max_frames; ++i)
+        for (const auto& call : calls_at(f.pc[i]))
+            if (call.symbol.find(part) != std::string::npos) return true;
+    return false;
+}
+
 std::string symbols::library_call(const frames& f) const {
     std::string outermost;
     for (u32 i = 0; i < f.count && i < max_frames; ++i) {

@@ -116,20 +116,43 @@ bool known(u64 signature) {
     return true;
 }
 
+namespace {
+
+constexpr u32 max_alike = 8; // races of two places that differ only in the variable
+
+/// The same for the same variable in every run, recorded or not; locals have none.
+u64 object_key(u64 address, const object& o) {
+    if (o.kind == object::module) return address;
+    return o.kind == object::heap ? block_key(address) : 0;
+}
+
+/// True for a race to be told. The places of a function with a reference are those of many races,
+/// but the elements of an array are not to be told one by one.
+bool is_new_race(u64 places, u64 signature) {
+    if (known(signature)) return false;
+    for (u32 i = 1; i <= max_alike; ++i)
+        if (!known(combine(places, i))) return true;
+    return false;
+}
+
+} // namespace
+
 void report_race(const access& first, const access& second) {
-    const u64 a = first.where.pc[0], b = second.where.pc[0];
-    const u64 signature = combine(a < b ? a : b, a < b ? b : a);
-    run_result& r = g.shared->result;
     if (g.looking_again) return; // the run is over
+    const u64 a = first.where.pc[0], b = second.where.pc[0];
+    const u64 places = combine(a < b ? a : b, a < b ? b : a);
+    const object what = object_at(second.address);
+    const u64 signature = combine(places, object_key(second.address, what));
+    run_result& r = g.shared->result;
     for (u32 i = 0; i < r.races; ++i)
         if (r.race[i].signature == signature) return;
     const run_config& config = g.shared->config;
-    if (config.replay == 0 && known(signature)) return;
+    if (config.replay == 0 && !is_new_race(places, signature)) return;
     if (r.races == max_races && (config.replay == 0 || signature != config.wanted)) return;
     auto& race = r.race[r.races == max_races ? max_races - 1 : r.races++];
     race.first = first;
     race.second = second;
-    race.what = object_at(second.address);
+    race.what = what;
     race.signature = signature;
     race.steps = g.step;
     race.choices = r.choices;
@@ -140,7 +163,7 @@ void fail_use_after_free(u64 address, u32 size, bool write, u64 pc) {
     r.what = object_at(address);
     describe_free(address, r.other);
     end_run(failure::use_after_free,
-            combine(static_cast<u64>(failure::use_after_free), free_key(address)));
+            combine(static_cast<u64>(failure::use_after_free), block_key(address)));
 }
 
 void fail_dead_frame(u64 address, u32 size, bool write, u64 pc, u32 owner, const dead_frame& gone) {
@@ -165,7 +188,7 @@ void fail_double_free(u64 address, u64 pc) {
     r.what = object_at(address);
     describe_free(address, r.other);
     end_run(failure::double_free,
-            combine(static_cast<u64>(failure::double_free), free_key(address)));
+            combine(static_cast<u64>(failure::double_free), block_key(address)));
 }
 
 void note_blocked() {

@@ -23,6 +23,15 @@ bool is_told_to_wake(const thread* t) {
            (t->waiting == wait_for::condition || t->waiting == wait_for::futex);
 }
 
+/// The mutex inside a std::condition_variable_any, by how libstdc++ makes it, std::make_shared: who
+/// waits there gives it up before looking.
+bool is_internal(u64 mutex) {
+    constexpr u64 counts = 16;
+    const object o = object_at(mutex);
+    return o.kind == object::heap && mutex == o.base + counts &&
+           o.size == counts + sizeof(pthread_mutex_t);
+}
+
 void mark(const thread* t) {
     run_result& r = g.shared->result;
     for (u32 i = 0; i < r.blocked; ++i)
@@ -68,7 +77,8 @@ bool goes_on_after_look(bool ends) {
         const sleeper& s = woken[i];
         // A condition's value is its mutex, which a thread that waits again does not unlock itself.
         if (s.what == wait_for::futex) does = value_at(s.address, 4) != s.value;
-        else does = s.who == t && t->pending == op::unlock && t->pending_address == s.value;
+        else if (s.who == t && t->pending == op::unlock && t->pending_address == s.value)
+            does = !is_internal(s.value);
     }
     if (does) mark(t);
     return does;
