@@ -93,7 +93,11 @@ bool touches(const event& e, u64 address) {
 pattern recognise(const std::vector<step>& steps) {
     for (const auto look : {lost_update, check_then_act, order_violation})
         if (const pattern p = look(steps); p.kind != pattern::none) return p;
-    for (std::size_t b = steps.size(); b > 0; --b) // the last two that meet
+    return last_meeting(steps);
+}
+
+pattern last_meeting(const std::vector<step>& steps) {
+    for (std::size_t b = steps.size(); b > 0; --b)
         for (std::size_t a = b - 1; a > 0; --a) {
             const step &one = steps[a - 1], &two = steps[b - 1];
             if (one.thread != two.thread && (one.writes || two.writes))

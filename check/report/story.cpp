@@ -200,7 +200,7 @@ void teller::tell_failure() {
     if (!tell_torn_pair(thread, reads)) {
         variables.clear();
         steps.clear();
-        if (!reads.empty()) tell_variable(reads.front());
+        if (!reads.empty()) tell_variable(reads.front(), thread);
     }
     add_end(thread, end_row(f, r), at);
     claim = claim.empty() ? capital(f.message) : claim + "; " + end;

@@ -214,10 +214,13 @@ bool teller::races_on(const std::string& variable) const {
     return false;
 }
 
-void teller::tell_variable(u64 address) {
+void teller::tell_variable(u64 address, u32 failing) {
     collect({address});
     f.variable = variables.front().what.name;
-    const pattern whole = recognise(steps);
+    pattern whole = recognise(steps);
+    // Who came too early is not who fails: that is not it.
+    if (whole.kind == pattern::order_violation && steps[whole.first].thread != failing)
+        whole = last_meeting(steps);
     const bool raced = races_on(f.variable);
     if (whole.kind == pattern::unordered && !raced) {
         if (tell_stale_look(address)) return;

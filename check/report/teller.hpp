@@ -58,7 +58,7 @@ struct teller {
     void explain_overtaken(const pattern& p);
     std::string not_yet_written(const step& read) const;
     bool tell_torn_pair(u32 thread, const std::vector<u64>& reads);
-    void tell_variable(u64 address);
+    void tell_variable(u64 address, u32 failing);
     bool races_on(const std::string& variable) const;
 
     // story_stale.cpp: a decision that no longer holds

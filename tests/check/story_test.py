@@ -96,6 +96,33 @@ int main() {
         ["Check then act on `answered`"],
         ["data race", "Damaged"],
     ),
+    (  # Who came before the change of the asserted variable is not who fails.
+        "failing_thread",
+        """
+std::mutex room;
+std::atomic<int> readers{0}, writing{0};
+void enter() {
+    if (readers.load() == 0)
+        room.lock();
+    readers++;
+    assert(writing == 0);
+    readers--;
+    if (readers.load() == 0)
+        room.unlock();
+}
+int main() {
+    std::thread writer([] {
+        std::lock_guard g(room);
+        writing = 1;
+        writing = 0;
+    });
+    both(enter, enter);
+    writer.join();
+}
+""",
+        ["Check then act on `readers`"],
+        ["Order violation"],
+    ),
     (  # A flag that only becomes true: nothing is lost.
         "flag",
         """
@@ -203,7 +230,7 @@ class Stories(command.Command):
         command.built([(name, HEAD + text) for name, text, _, _ in STORIES], self.folder)
         for name, _, says, never in STORIES:
             with self.subTest(name):
-                run = self.heddle("check", "--schedules", "200", "--", f"./{name}")
+                run = self.heddle("check", "--schedules", "3000", "--", f"./{name}")
                 told = " ".join(run.stdout.split())
                 self.assertEqual(run.returncode, 1, told)
                 story = told.lower()
