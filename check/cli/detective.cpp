@@ -45,6 +45,7 @@ void detective::learn_background() {
 }
 
 bool detective::reproduces(const finding& f, std::vector<choice>& choices, bool record) {
+    config().wanted = f.signature;
     session_.replay(choices, {}, record);
     const channel& c = session_.shared();
     if (!shows(c, f.kind, f.signature)) return false;
@@ -105,7 +106,10 @@ bool detective::loses_update(const finding& f) {
 void detective::find_telling_schedule(finding& f) {
     reproduces(f, f.choices, true);
     const u64 address = racy_address(session_.shared(), f.signature);
-    if (address == 0 || shows_lost_update(session_.shared(), address)) return;
+    const auto still_told = [&] { return shows(session_.shared(), f.kind, f.signature); };
+    if (address == 0) return;
+    if (shows_lost_update(session_.shared(), address))
+        return try_fewer(f, [&] { return still_told() && loses_update(f); });
     const run_config before = config();
     // These runs find what the search shall find again.
     std::vector<u64> known(session_.shared().known, session_.shared().known + max_known);
@@ -115,7 +119,8 @@ void detective::find_telling_schedule(finding& f) {
     const trial still_lost = [&](std::vector<choice>& candidate) {
         return elapsed() < until && reproduces(better, candidate, true) && loses_update(f);
     };
-    for (int i = 0; i < story_budget && elapsed() < until; ++i) {
+    bool told = false;
+    for (int i = 0; i < story_budget && elapsed() < until && !told; ++i) {
         config().strategy = i % 2 == 0 ? strategy_kind::random_walk : strategy_kind::hold;
         config().record = 1;
         session_.run(1'000'000 + static_cast<u64>(i), 1);
@@ -125,11 +130,12 @@ void detective::find_telling_schedule(finding& f) {
         config() = before;
         if (!lost || !still_lost(better.choices)) continue;
         f.choices = minimise(better.choices, still_lost, minimise_budget / 2);
-        try_fewer(f, [&] { return shows(c, f.kind, f.signature) && loses_update(f); });
-        break;
+        try_fewer(f, [&] { return still_told() && loses_update(f); });
+        told = true;
     }
     config() = before;
     std::copy(known.begin(), known.end(), session_.shared().known);
+    if (!told) try_fewer(f, still_told);
 }
 
 finding detective::begin_finding(const raw_failure& raw) {
@@ -181,6 +187,17 @@ void detective::find_cause(finding& f) {
     f.follows = claim != claims_.end() && claim_name(f).starts_with(claim->second);
 }
 
+/// libstdc++'s std::atomic<std::shared_ptr> gives its lock up without release after a load. That
+/// race is the library's own, and nothing that its users do can mend it.
+bool detective::is_libraries_own(const finding& f) const {
+    const channel& c = session_.shared();
+    for (u32 i = 0; i < c.result.races && i < max_races; ++i)
+        if (f.kind == failure::data_race && c.result.race[i].signature == f.signature)
+            return names_.stands_in(first_access(c, i).where, "_Sp_atomic") &&
+                   names_.stands_in(c.result.race[i].second.where, "_Sp_atomic");
+    return false;
+}
+
 std::optional<finding> detective::investigate(const raw_failure& raw) {
     finding f = begin_finding(raw);
     const channel& c = session_.shared();
@@ -192,7 +209,7 @@ std::optional<finding> detective::investigate(const raw_failure& raw) {
     else ++unrepeatable_;
     identity own = again ? identity_of(f, c, names_, told_) : identity();
     config().schedule = schedule;
-    if (!again) return std::nullopt;
+    if (!again || is_libraries_own(f)) return std::nullopt;
     if (const std::string before = told_.path_of(own); !before.empty()) {
         told_.add(own, before); // by its other names too
         return std::nullopt;

@@ -49,6 +49,7 @@ private:
     void try_fewer(finding& f, const std::function<bool()>& fails);
     bool loses_update(const finding& f);
     void find_telling_schedule(finding& f);
+    bool is_libraries_own(const finding& f) const;
     void find_cause(finding& f);
     void keep(finding& f);
 

@@ -177,9 +177,14 @@ void explorer::take_news() {
         return;
     }
     std::vector<raw_failure> failures;
-    for (u32 i = 0; i < r.races && i < max_races; ++i)
-        failures.push_back(
-            {failure::data_race, r.race[i].signature, config().schedule, r.race[i].choices});
+    for (const bool nameless : {false, true}) // of two that are one bug, tell what has a name
+        for (u32 i = 0; i < r.races && i < max_races; ++i) {
+            const auto& race = r.race[i];
+            const named what = detective_->names().variable_at(race.second.address, race.what);
+            if (what.nameless == nameless)
+                failures.push_back(
+                    {failure::data_race, race.signature, config().schedule, race.choices});
+        }
     if (r.kind != failure::none && r.kind <= failure::livelock)
         failures.push_back({r.kind, r.signature, config().schedule, r.choices});
     const std::vector<choice> choices(session_.shared().choices_out,
@@ -252,6 +257,7 @@ void prepare_replay(channel& c, const finding& f) {
     c.config.seed = f.seed;
     c.config.schedule = f.schedule;
     c.config.step_limit = f.step_limit;
+    c.config.wanted = f.signature;
     c.config.expected_exit = f.expected_exit;
     c.config.wall_base_ns = f.wall_base_ns;
     c.config.steady_base_ns = f.steady_base_ns;

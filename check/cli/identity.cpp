@@ -91,7 +91,7 @@ void told_bugs::add(const identity& names, const std::string& path) {
 identity race_identity(const channel& c, const symbols& names, u32 race) {
     const auto& r = c.result.race[race];
     const named what = names.variable_at(r.second.address, r.what);
-    const frames first = first_place(c, race);
+    const frames first = first_access(c, race).where;
     const source_place one = names.place_of(first), two = names.place_of(r.second.where);
     const bool nameless = what.library || what.nameless;
     const std::string object = nameless ? "" : what.name.substr(0, what.name.find_first_of(".["));

@@ -228,7 +228,7 @@ std::string to_html(const summary& s, const paper& p) {
                     escape(program),
                     style);
     out += fmt::format("<p class=\"soft mono\">{}", escape(s.program));
-    for (const auto& a : s.arguments) out += " " + escape(a);
+    for (const auto& a : s.arguments) out += fmt::format(" {}", escape(a));
     out += "</p>\n";
     if (s.schedules > 0)
         out += fmt::format("<p class=\"soft\">{} in {:.1f} s, seed {}, {}</p>\n",

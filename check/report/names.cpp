@@ -110,6 +110,22 @@ std::string unqualified(const std::string& name) {
     return colon == std::string::npos ? name : name.substr(colon + 2);
 }
 
+/// A container's block of memory for one element; its links come first.
+struct node {
+    const char* of = nullptr;
+    u64 links = 0;
+};
+
+node node_of(const std::string& type) {
+    if (type.rfind("std::_Rb_tree_node", 0) == 0) return {"std::map or set", 32};
+    if (type.rfind("std::_List_node", 0) == 0) return {"std::list", 16};
+    if (type.rfind("std::_Fwd_list_node", 0) == 0) return {"std::forward_list", 8};
+    const bool hashed = type.rfind("std::__detail::_Hash_node", 0) == 0;
+    if (hashed && type.back() == '*') return {"std::unordered_map or set's table", ~u64{0}};
+    if (hashed) return {"std::unordered_map or set", 8};
+    return {};
+}
+
 /// The word behind `before`, as in "new Config(".
 std::string word_after(const std::string& line, const char* before) {
     auto at = line.find(before);
@@ -193,6 +209,12 @@ bool symbols::implementation::heap_at(const symbols& names,
         offset -= shared_ptr_counts;
         type = bracketed(type, type.find('<'));
         type = type.substr(0, type.find(','));
+    }
+    if (const node kind = node_of(type); kind.of != nullptr) {
+        // Links and keys are the container's own; where the element begins is not asked for.
+        into = {fmt::format("an element of a {} ({})", kind.of, from)};
+        into.library = offset < kind.links;
+        return true;
     }
     const auto known = types.find(unqualified(type));
     const u64 size = known == types.end() ? 0 : size_of(const_cast<Dwarf_Die*>(&known->second));

@@ -55,10 +55,15 @@ pattern order_violation(const std::vector<step>& steps) {
         for (std::size_t w = r + 1; steps[r].reads && w < steps.size(); ++w)
             if (steps[w].writes && steps[w].thread != steps[r].thread) {
                 const auto earlier = [&](const step& s) {
-                    return s.writes && s.thread != 0; // what main prepared is no surprise
+                    // What main prepared is no surprise, unless it is something.
+                    return s.writes && (s.thread != 0 || s.after != 0);
                 };
                 const auto end = steps.begin() + static_cast<std::ptrdiff_t>(r);
                 if (std::any_of(steps.begin(), end, earlier)) break;
+                const auto own = [&](const step& s) {
+                    return s.writes && s.thread == steps[r].thread;
+                };
+                if (std::any_of(steps.begin(), steps.end(), own)) break; // it sets it itself
                 return {pattern::order_violation, r, w, w};
             }
     return {};
@@ -88,7 +93,11 @@ bool touches(const event& e, u64 address) {
 pattern recognise(const std::vector<step>& steps) {
     for (const auto look : {lost_update, check_then_act, order_violation})
         if (const pattern p = look(steps); p.kind != pattern::none) return p;
-    for (std::size_t b = steps.size(); b > 0; --b) // the last two that meet
+    return last_meeting(steps);
+}
+
+pattern last_meeting(const std::vector<step>& steps) {
+    for (std::size_t b = steps.size(); b > 0; --b)
         for (std::size_t a = b - 1; a > 0; --a) {
             const step &one = steps[a - 1], &two = steps[b - 1];
             if (one.thread != two.thread && (one.writes || two.writes))
@@ -105,14 +114,16 @@ std::vector<const event*> recorded_events(const channel& c) {
     return events;
 }
 
-frames first_place(const channel& c, u32 race) {
+access first_access(const channel& c, u32 race) {
     const auto& r = c.result.race[race];
-    frames found = r.first.where;
+    access found = r.first;
     for (const event* e : recorded_events(c)) {
         if (e->step > r.second.step) break;
-        if (e->thread == r.first.thread && e->where.pc[0] == r.first.where.pc[0] &&
-            touches(*e, r.first.address))
-            found = e->where;
+        if (e->thread != r.first.thread || e->where.pc[0] != r.first.where.pc[0] ||
+            !touches(*e, r.second.address))
+            continue;
+        found.where = e->where;
+        found.step = e->step;
     }
     return found;
 }

@@ -36,6 +36,9 @@ struct pattern {
 /// Recognises the pattern in the accesses to one variable.
 pattern recognise(const std::vector<step>& steps);
 
+/// The last two accesses of different threads, one of which writes.
+pattern last_meeting(const std::vector<step>& steps);
+
 bool is_access(op kind);
 bool is_write(const event& e);
 bool is_read(const event& e);

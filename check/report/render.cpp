@@ -178,7 +178,8 @@ std::string fold(const std::string& head, const std::string& text, std::size_t w
         const std::size_t length = space - at;
         if (used + length > width && used > head.size()) {
             while (out.back() == ' ') out.pop_back();
-            out += "\n" + std::string(head.size(), ' ');
+            out += '\n';
+            out.append(head.size(), ' ');
             used = head.size();
         }
         out += text.substr(at, length + (space < text.size() ? 1 : 0));

@@ -78,9 +78,11 @@ public:
         json results = json::array();
         for (const auto& f : s.findings) results.push_back(result(f));
         json command = s.program;
-        for (const auto& a : s.arguments) command = command.get<std::string>() + " " + a;
-        const json invocation = {{"executionSuccessful", true},
-                                 {"commandLine", "heddle check -- " + command.get<std::string>()}};
+        for (const auto& a : s.arguments)
+            command = fmt::format("{} {}", command.get<std::string>(), a);
+        const json invocation = {
+            {"executionSuccessful", true},
+            {"commandLine", fmt::format("heddle check -- {}", command.get<std::string>())}};
         return {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
                 {"version", "2.1.0"},
                 {"runs",
@@ -90,7 +92,8 @@ public:
                        {"semanticVersion", tool_version},
                        {"rules", all_rules()}}}}},
                    {"invocations", {invocation}},
-                   {"originalUriBaseIds", {{"SRCROOT", {{"uri", "file://" + encoded(root_)}}}}},
+                   {"originalUriBaseIds",
+                    {{"SRCROOT", {{"uri", fmt::format("file://{}", encoded(root_))}}}}},
                    {"columnKind", "utf16CodeUnits"},
                    {"results", results}}}}};
     }
@@ -116,7 +119,7 @@ private:
         json artifact;
         if (p.file.rfind(root_, 0) == 0 && root_.size() > 1)
             artifact = {{"uri", encoded(p.file.substr(root_.size()))}, {"uriBaseId", "SRCROOT"}};
-        else artifact = {{"uri", "file://" + encoded(p.file)}};
+        else artifact = {{"uri", fmt::format("file://{}", encoded(p.file))}};
         return {{"artifactLocation", artifact}, {"region", {{"startLine", std::max(p.line, 1)}}}};
     }
 
@@ -136,7 +139,8 @@ private:
                 const std::string value =
                     r.value.empty() ? "" : fmt::format(" ({} is {})", f.told.variables, r.value);
                 steps.push_back(
-                    {{"location", location(r.place, who(r.thread) + ": " + r.text + value)},
+                    {{"location",
+                      location(r.place, fmt::format("{}: {}{}", who(r.thread), r.text, value))},
                      {"executionOrder", r.number},
                      {"importance", "essential"}});
             }
@@ -155,7 +159,7 @@ private:
         for (const auto& p : f.places) {
             if (locations.empty()) locations.push_back(location(p, ""));
             else related.push_back(location(p, p.function.empty() ? where(p) : p.function));
-            key += "|" + file_name(p.file) + "|" + p.function;
+            key += fmt::format("|{}|{}", file_name(p.file), p.function);
         }
         json r = {
             {"ruleId", kind_name(f.kind)},
@@ -163,7 +167,7 @@ private:
             {"level", "error"},
             {"message", {{"text", text}}},
             {"locations", locations},
-            {"partialFingerprints", {{"heddleBug/v1", key + "|" + f.variable}}},
+            {"partialFingerprints", {{"heddleBug/v1", fmt::format("{}|{}", key, f.variable)}}},
             {"properties", {{"finding", f.path}, {"schedule", f.schedule}, {"seed", f.seed}}}};
         for (std::size_t i = 0; i < related.size(); ++i) related[i]["id"] = i + 1;
         if (!related.empty()) r["relatedLocations"] = related;

@@ -96,7 +96,26 @@ void teller::tell_inside_library(const step& one, const step& two) {
                     doing(one),
                     who(two.thread),
                     doing(two));
-    advice = fmt::format("hold one mutex around every use of `{}`, reading ones too.", f.variable);
+    advice = fmt::format("hold one mutex around every use of {}, reading ones too.",
+                         f.variable.starts_with("an element") ? "the container" : it());
+}
+
+/// The race is on the pointer to the table of an object's virtual functions.
+void teller::tell_virtual(const step& a, const step& b) {
+    const step &changes = a.writes ? a : b, &calls = a.writes ? b : a;
+    claim = fmt::format("Data race on `{}`: {} calls a virtual function while {} makes or destroys "
+                        "the object",
+                        f.variable,
+                        who(calls.thread),
+                        who(changes.thread));
+    why = fmt::format("{} is in a constructor or destructor of {}, which changes what its virtual "
+                      "functions are. {} calls one, and nothing makes one wait for the other: it "
+                      "may be the base's, the derived one's, or none.",
+                      who(changes.thread),
+                      it(),
+                      capital(who(calls.thread)));
+    advice = "start the thread when the object is complete; join it before the destructor of the "
+             "most derived class begins.";
 }
 
 void teller::tell_race() {
@@ -104,7 +123,8 @@ void teller::tell_race() {
     for (u32 i = 0; i < r.races && i < max_races; ++i) {
         const auto& race = r.race[i];
         if (race.signature != f.signature) continue;
-        const source_place first = place(first_place(c, i));
+        const access earlier = first_access(c, i);
+        const source_place first = place(earlier.where);
         remember(first);
         remember(place(race.second.where));
         collect({race.second.address});
@@ -122,8 +142,11 @@ void teller::tell_race() {
         for (std::size_t s = 0; s < steps.size(); ++s)
             if (steps[s].thread == race.second.thread && steps[s].number <= race.second.step)
                 two = s;
+        // The row of the first access, or of what the library does in one go around it.
         std::size_t one = two;
-        while (one > 0 && steps[one].thread != race.first.thread) --one;
+        while (one > 0 &&
+               (steps[one].thread != race.first.thread || steps[one].number > earlier.step))
+            --one;
         pattern p = recognise(steps);
         const auto among = [&](std::size_t s) {
             return steps[s].thread == race.first.thread || steps[s].thread == race.second.thread;
@@ -147,17 +170,18 @@ void teller::tell_race() {
                             who(a.thread),
                             who(b.thread));
         why =
-            fmt::format("{} {} `{}` and {} {} it, and nothing makes one wait for the other: no "
+            fmt::format("{} {} {} and {} {} it, and nothing makes one wait for the other: no "
                         "common lock, no join, no atomic. Either may come first, or both at once.",
                         who(a.thread),
                         verb(race.first),
-                        f.variable,
+                        it(),
                         who(b.thread),
                         verb(race.second));
-        advice =
-            fmt::format("hold one mutex at every use of `{}`; or make it a std::atomic; or start "
-                        "the second thread only when the first is done.",
-                        f.variable);
+        advice = fmt::format("hold one mutex at every use of {}; {}or start the second thread only "
+                             "when the first is done.",
+                             it(),
+                             it().front() == '`' ? "or make it a std::atomic; " : "");
+        if (variables.front().what.kind == value_kind::vptr) tell_virtual(a, b);
         return;
     }
 }
@@ -176,7 +200,7 @@ void teller::tell_failure() {
     if (!tell_torn_pair(thread, reads)) {
         variables.clear();
         steps.clear();
-        if (!reads.empty()) tell_variable(reads.front());
+        if (!reads.empty()) tell_variable(reads.front(), thread);
     }
     add_end(thread, end_row(f, r), at);
     claim = claim.empty() ? capital(f.message) : claim + "; " + end;

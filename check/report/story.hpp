@@ -24,8 +24,8 @@ std::vector<const event*> recorded_events(const channel& c);
 /// How a run ended, as the end of a sentence: "assertion `x == 2` fails"; empty when all was well.
 std::string end_of(const run_result& r);
 
-/// Where the earlier access of the race happened, with its calls. The run must be a recorded one.
-frames first_place(const channel& c, u32 race);
+/// The earlier access of the race, with its step and calls. The run must be a recorded one.
+access first_access(const channel& c, u32 race);
 
 /// The address of a data race; 0 when the run does not show it.
 u64 racy_address(const channel& c, u64 signature);

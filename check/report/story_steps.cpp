@@ -96,7 +96,7 @@ void teller::add_access(const event& e, u32 variable) {
     if (shown) v.value = s.writes ? fresh : old;
     if (e.kind == op::write && shown) show_as_sum(steps, s, size, v.what.kind);
     if (variables.size() > 1) {
-        const auto gap = std::min(s.text.rfind(' '), s.text.size());
+        const auto gap = std::min(s.text.find(' '), s.text.size());
         s.text.insert(gap, " " + v.what.name);
         for (const auto& each : variables) s.value += (s.value.empty() ? "" : ", ") + each.value;
     } else {

@@ -14,6 +14,14 @@ std::string quoted(const std::string& name) {
 
 } // namespace
 
+/// The variable, where it has been named in full before.
+std::string teller::it() const {
+    const std::string name = f.variable.substr(0, f.variable.find(" (heap"));
+    if (name.size() == f.variable.size()) return quoted(name);
+    if (name.starts_with("an element of ")) return "the element";
+    return name.starts_with("block of ") ? "the block" : quoted(name);
+}
+
 named teller::variable_at(u64 address) const {
     object o{};
     for (const event* e : events)
@@ -56,8 +64,8 @@ std::string teller::not_yet_written(const step& read) const {
 
 void teller::explain_early() {
     const step& read = steps.back();
-    const std::string v = quoted(f.variable), reader = who(read.thread);
-    claim = fmt::format("Too early: {} uses {} before it is set", reader, v);
+    const std::string v = it(), reader = who(read.thread);
+    claim = fmt::format("Too early: {} uses {} before it is set", reader, quoted(f.variable));
     why = fmt::format("{} reads {} as {} in {}; {}, and nothing makes {} wait for that.",
                       reader,
                       v,
@@ -74,10 +82,13 @@ void teller::explain_early() {
 /// A has read, B writes, and A goes on as if nothing had changed.
 void teller::explain_overtaken(const pattern& p) {
     const step &a = steps[p.first], &b = steps[p.other], &last = steps[p.last];
-    const std::string v = quoted(f.variable), one = who(a.thread), two = who(b.thread);
+    const std::string one = who(a.thread), two = who(b.thread), v = it();
+    const std::string whole = quoted(f.variable);
     const std::string at_a = row_of(p.first), at_b = row_of(p.other), at_last = row_of(p.last);
-    if (p.kind == pattern::lost_update) {
-        claim = fmt::format("Lost update on {}: {} overwrites what {} wrote", v, one, two);
+    // What can only become true is no sum of which a part could be missing.
+    const bool is_flag = variables.size() == 1 && variables[0].what.kind == value_kind::boolean;
+    if (p.kind == pattern::lost_update && !is_flag) {
+        claim = fmt::format("Lost update on {}: {} overwrites what {} wrote", whole, one, two);
         why = fmt::format(
             "{} read {} in {}. Then {} wrote {} ({}). In {} {} wrote what it had made of "
             "its old {}: the update of {} is gone.",
@@ -91,30 +102,41 @@ void teller::explain_overtaken(const pattern& p) {
             one,
             a.value,
             two);
-        advice =
-            fmt::format("hold one mutex from the read to the write in every thread; or make {} "
-                        "a std::atomic and change it in one operation (++, +=, fetch_add).",
-                        v);
+        advice = "hold one mutex from the read to the write in every thread";
+        advice += v.front() != '`'
+                      ? "."
+                      : fmt::format("; or make {} a std::atomic and change it in one operation "
+                                    "(++, +=, fetch_add).",
+                                    v);
         return;
     }
+    const auto detail = [](const step& s, const std::string& text) {
+        const std::string shown = s.call.empty() ? text : s.call + "()";
+        return shown.empty() ? "" : " (" + shown + ")";
+    };
     claim = fmt::format(
-        "Check then act on {}: {} changes it between {}'s look and its use", v, two, one);
-    why = fmt::format(
-        "{} looked at {} in {} ({}) and used it in {} ({}). In between, in {}, {} changed "
-        "it: what {} had checked no longer held.",
-        one,
-        v,
-        at_a,
-        a.value,
-        at_last,
-        last.writes ? last.text : last.value,
-        at_b,
-        two,
-        one);
+        "Check then act on {}: {} changes it between {}'s look and its use", whole, two, one);
+    why = fmt::format("{} looked at {} in {}{} and used it in {}{}. In between, in {}, {} changed "
+                      "it: what {} had checked no longer held.",
+                      one,
+                      v,
+                      at_a,
+                      detail(a, a.value),
+                      at_last,
+                      detail(last, last.writes ? last.text : last.value),
+                      at_b,
+                      two,
+                      one);
     advice =
         fmt::format("check {} and use it under one lock, held all the time, that everybody takes "
                     "who changes it.",
                     v);
+}
+
+bool teller::has_joined(u32 thread, u32 other, u64 until) const {
+    return std::any_of(events.begin(), events.end(), [&](const event* e) {
+        return e->kind == op::join && e->thread == thread && e->aux == other && e->step < until;
+    });
 }
 
 void teller::explain(const pattern& p) {
@@ -123,10 +145,11 @@ void teller::explain(const pattern& p) {
         return explain_overtaken(p);
     if (p.kind == pattern::none) return;
     const step &a = steps[p.first], &b = steps[p.other], &last = steps[p.last];
-    const std::string v = quoted(f.variable), one = who(a.thread), two = who(b.thread);
+    const std::string one = who(a.thread), two = who(b.thread), v = it();
+    const std::string whole = quoted(f.variable);
     const std::string at_a = row_of(p.first), at_b = row_of(p.other), at_last = row_of(p.last);
     if (p.kind == pattern::order_violation) {
-        claim = fmt::format("Order violation: {} uses {} before {} sets it", one, v, two);
+        claim = fmt::format("Order violation: {} uses {} before {} sets it", one, whole, two);
         why = fmt::format("{} read {} as {} in {}; {} set it only in {}. Nothing makes {} wait.",
                           one,
                           v,
@@ -141,7 +164,8 @@ void teller::explain(const pattern& p) {
             one,
             v);
     } else if (p.kind == pattern::polling) {
-        claim = fmt::format("{} waits for {} in a loop, and {} changes it", capital(one), v, two);
+        claim =
+            fmt::format("{} waits for {} in a loop, and {} changes it", capital(one), whole, two);
         why = fmt::format(
             "{} reads {} over and over until {} changes it in {}. A plain variable does "
             "not promise that this is ever seen: the compiler may read it once and loop "
@@ -151,8 +175,19 @@ void teller::explain(const pattern& p) {
             two,
             at_b);
         advice = fmt::format("make {} a std::atomic, or sleep on a condition variable.", v);
+    } else if (has_joined(last.thread, a.thread, last.number)) {
+        claim = fmt::format("{} comes out wrong in this order of steps", whole);
+        why = fmt::format("{} reads {} in {}, after {} changed it in {} and ended. In other orders "
+                          "that goes another way: look at how {} came to it.",
+                          who(last.thread),
+                          v,
+                          at_last,
+                          one,
+                          at_a,
+                          one);
     } else {
-        claim = fmt::format("{} depends on who comes first, {} or {}", v, one, who(last.thread));
+        claim =
+            fmt::format("{} depends on who comes first, {} or {}", whole, one, who(last.thread));
         why = fmt::format(
             "{} {} {} in {}, after {} {} it in {}. The other order is possible too, and "
             "the program is not prepared for both.",
@@ -170,11 +205,29 @@ void teller::explain(const pattern& p) {
     }
 }
 
-void teller::tell_variable(u64 address) {
+/// Whether the run has a data race on the variable.
+bool teller::races_on(const std::string& variable) const {
+    const run_result& r = c.result;
+    for (u32 i = 0; i < std::min(r.races, max_races); ++i)
+        if (names.variable_at(r.race[i].second.address, r.race[i].what).name == variable)
+            return true;
+    return false;
+}
+
+void teller::tell_variable(u64 address, u32 failing) {
     collect({address});
     f.variable = variables.front().what.name;
-    const pattern p = crop(recognise(steps));
-    if (variables.front().what.library && p.kind != pattern::none)
+    pattern whole = recognise(steps);
+    // Who came too early is not who fails: that is not it.
+    if (whole.kind == pattern::order_violation && steps[whole.first].thread != failing)
+        whole = last_meeting(steps);
+    const bool raced = races_on(f.variable);
+    if (whole.kind == pattern::unordered && !raced) {
+        if (tell_stale_look(address)) return;
+        collect({address}); // which it has changed
+    }
+    const pattern p = crop(whole);
+    if (variables.front().what.library && p.kind != pattern::none && raced)
         return tell_inside_library(steps[p.first], steps[p.other == p.first ? p.last : p.other]);
     if (p.kind == pattern::none) keep_last(max_rows - 2);
     explain(p);

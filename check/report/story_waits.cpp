@@ -14,10 +14,16 @@ std::string joined(const std::vector<std::string>& words) {
     return out;
 }
 
-/// A notification that found nobody, or an awaited word that changed and nobody was woken.
-bool was_missed(const blocked_thread& b) {
-    return (b.what == wait_for::condition && b.missed > 0) ||
-           (b.what == wait_for::futex && (b.changed != 0 || b.missed > 0));
+bool is_told_to_wake(const blocked_thread& b) {
+    return b.what == wait_for::condition || b.what == wait_for::futex;
+}
+
+/// What a notification did.
+std::string notification(const event& e) {
+    const std::string name = e.kind == op::notify_one ? "notify_one" : "notify_all";
+    if (e.aux == 0) return name + ": nobody waits";
+    if (e.kind == op::notify_all) return name;
+    return fmt::format("{}: wakes {}", name, who(static_cast<u32>(e.after)));
 }
 
 } // namespace
@@ -44,15 +50,10 @@ void teller::tell_missed(const blocked_thread& b) {
             continue;
         }
         if (e->address != b.address) continue;
-        const bool nobody = e->aux == 0;
         switch (e->kind) {
         case op::notify_one:
-            add_line(*e, nobody ? "notify_one: nobody waits" : "notify_one");
-            break;
-        case op::notify_all:
-            add_line(*e, nobody ? "notify_all: nobody waits" : "notify_all");
-            break;
-        case op::futex_wake: add_line(*e, nobody ? "wakes nobody" : "wakes a sleeper"); break;
+        case op::notify_all: add_line(*e, notification(*e)); break;
+        case op::futex_wake: add_line(*e, e->aux == 0 ? "wakes nobody" : "wakes a sleeper"); break;
         case op::cond_wait: add_line(*e, "begins to wait"); break;
         case op::cond_woken: add_line(*e, "wakes up"); break;
         case op::futex_wait:
@@ -115,23 +116,72 @@ void teller::tell_wakeup(const blocked_thread& b) {
     claim = fmt::format("Lost wake-up on {}: {} sleeps for ever", name, sleeper);
     f.message = fmt::format("{} waits for ever on {} at {}", sleeper, name, where(place(b.where)));
     tell_missed(b);
-    advice = b.what == wait_for::condition
-                 ? "change the condition while holding the mutex, and wait with a predicate: "
-                   "cv.wait(lock, [&] { return condition; }), which looks before it sleeps."
-                 : "look at how the waker decides that nobody sleeps: here it decided wrongly.";
-    if (b.what == wait_for::futex && b.changed == 0 && came_back(b)) return;
-    if (b.what == wait_for::futex && b.changed != 0)
-        why =
-            fmt::format("{} sleeps until {} changes. It has changed since, but whoever changed it "
-                        "believed that nobody sleeps, and woke nobody.",
-                        sleeper,
-                        name);
-    else if (b.missed > 0)
-        why =
-            fmt::format("the notification came when nobody waited, and a notification is not kept. "
-                        "{} began to wait only afterwards, and no other one follows.",
-                        capital(sleeper));
-    else why = fmt::format("{} waits and no thread is left that could wake it.", sleeper);
+    if (b.what == wait_for::condition) return tell_notification(b, name, sleeper);
+    advice = "look at how the waker decides that nobody sleeps: here it decided wrongly.";
+    if (b.changed == 0 && came_back(b)) return;
+    why = b.changed != 0
+              ? fmt::format("{} sleeps until {} changes. It has changed since, but whoever changed "
+                            "it believed that nobody sleeps, and woke nobody.",
+                            sleeper,
+                            name)
+              : fmt::format("{} would go on if it woke up, and no thread is left that could wake "
+                            "it.",
+                            sleeper);
+}
+
+/// Why the last notification did not help.
+void teller::tell_notification(const blocked_thread& b,
+                               const std::string& name,
+                               const std::string& sleeper) {
+    const event* last = nullptr;
+    for (const event* e : events)
+        if (e->address == b.address && (e->kind == op::notify_one || e->kind == op::notify_all))
+            last = e;
+    if (last == nullptr) {
+        why = fmt::format("{} would go on if it woke up: what it waits for has happened. But "
+                          "nobody ever notifies {}.",
+                          sleeper,
+                          name);
+        advice = "notify after every change that somebody may wait for.";
+        return;
+    }
+    if (last->aux == 0) {
+        why = fmt::format("the notification came when nobody waited, and a notification is not "
+                          "kept. {} began to wait only afterwards, and no other one follows.",
+                          capital(sleeper));
+        advice = "change the condition while holding the mutex, and wait with a predicate: "
+                 "cv.wait(lock, [&] { return condition; }), which looks before it sleeps.";
+        return;
+    }
+    std::string when;
+    for (std::size_t i = 0; i < steps.size(); ++i)
+        if (steps[i].number == last->step && steps[i].kind == last->kind)
+            when = fmt::format(" ({})", row_of(i));
+    const u32 woken = static_cast<u32>(last->after);
+    bool sleeps_again = false;
+    for (u32 i = 0; i < std::min(c.result.blocked, max_blocked); ++i)
+        sleeps_again |= c.result.block[i].thread == woken && c.result.block[i].address == b.address;
+    if (last->kind == op::notify_all || woken == b.thread)
+        why = fmt::format("the last notification{} came too soon: {} looked, went back to sleep, "
+                          "and what it waits for happened only then, without another one.",
+                          when,
+                          sleeper);
+    else if (sleeps_again)
+        why = fmt::format("the last notification{} woke {}, which had no use for it and went back "
+                          "to sleep. {} could go on, and still sleeps.",
+                          when,
+                          who(woken),
+                          capital(sleeper));
+    else
+        why = fmt::format("the last notification{} woke {}, and only that. What {} waits for has "
+                          "happened too, and nobody notifies again.",
+                          when,
+                          who(woken),
+                          sleeper);
+    advice = sleeps_again ? "use notify_all; or a condition variable of its own for each thing "
+                            "that threads wait for."
+                          : "notify after every change that somebody may wait for; in doubt, "
+                            "notify_all.";
 }
 
 /// What a blocked thread waits for, and who has it.
@@ -146,6 +196,9 @@ std::string teller::what_it_wants(const blocked_thread& b) const {
         wants = fmt::format("waits for the semaphore {}", lock_name(b.address, b.what_object));
         break;
     case wait_for::barrier: wants = "waits at a barrier"; break;
+    case wait_for::futex:
+        wants = fmt::format("waits on {}", lock_name(b.address, b.what_object));
+        break;
     default: wants = fmt::format("wants {}", lock_name(b.address, b.what_object));
     }
     if (b.owner < max_threads)
@@ -158,18 +211,21 @@ std::string teller::what_it_wants(const blocked_thread& b) const {
 void teller::tell_blocked() {
     const run_result& r = c.result;
     const u32 n = std::min(r.blocked, max_blocked);
-    if (f.kind == failure::lost_wakeup)
-        for (u32 i = 0; i < n; ++i)
-            if (was_missed(r.block[i])) {
-                remember(place(r.block[i].where));
-                return tell_wakeup(r.block[i]);
-            }
+    if (f.kind == failure::lost_wakeup) {
+        const auto* all = r.block;
+        const auto* one = std::find_if(all, all + n, [](const auto& b) { return b.goes_on != 0; });
+        if (one == all + n) // the process ended before that was known
+            one = std::find_if(all, all + n, [](const auto& b) { return is_told_to_wake(b); });
+        remember(place(one->where));
+        return tell_wakeup(*one);
+    }
     std::vector<std::string> parts, threads;
     std::set<u64> objects;
-    bool cycle = false;
+    bool cycle = false, words = false;
     for (u32 i = 0; i < n; ++i) {
         const auto& b = r.block[i];
         cycle |= b.in_cycle != 0;
+        words |= b.what == wait_for::futex;
         remember(place(b.where));
         threads.push_back(who(b.thread));
         if (b.what != wait_for::join) objects.insert(b.address);
@@ -178,15 +234,19 @@ void teller::tell_blocked() {
         if (f.variable.empty() && b.what != wait_for::join)
             f.variable = names.variable_at(b.address, b.what_object).name;
     }
+    // A word that all wait for is told with its values.
+    if (words && objects.size() == 1)
+        variables.push_back({*objects.begin(), variable_at(*objects.begin()), ""});
     for (const event* e : events) {
         if (objects.count(e->address) == 0) continue;
+        if (!variables.empty() && is_access(e->kind)) add_access(*e, 0);
         const std::string name = lock_name(e->address, e->what);
         if (e->kind == op::lock) add_line(*e, "locks " + name);
         if (e->kind == op::read_lock) add_line(*e, "locks (shared) " + name);
         if (e->kind == op::unlock) add_line(*e, "unlocks " + name);
         if (e->kind == op::cond_wait) add_line(*e, "waits on " + name);
         if (e->kind == op::notify_one || e->kind == op::notify_all)
-            add_line(*e, "notifies " + name);
+            add_line(*e, fmt::format("{}: {}", name, notification(*e)));
     }
     keep_last(max_rows > n + 2 ? max_rows - n : 4);
     for (u32 i = 0; i < n && i < 6; ++i) {
@@ -206,6 +266,10 @@ void teller::tell_blocked() {
     for (std::size_t i = 0; i < parts.size() && i < 4; ++i)
         f.message += (i == 0 ? "" : "; ") + parts[i];
     why = f.message + ".";
+    if (!variables.empty() && !variables.front().value.empty())
+        why += fmt::format(" `{}` is {} by now, and no thread is left that could change it.",
+                           f.variable,
+                           variables.front().value);
     advice = !cycle   ? "somebody must notify, release or finish before the others can go on."
              : n == 1 ? "do not lock what this thread already holds."
                       : "lock in the same order everywhere; or take them at once: "

@@ -18,13 +18,34 @@ std::string demangle(const char* name) {
 
 namespace {
 
-/// "f" of "ns::f(int)::{lambda()#1}::operator()() const" and the like: shorter, still telling.
+/// Without template arguments. The signs of an operator are no brackets.
+std::string without_brackets(const std::string& name) {
+    static const std::string word = "operator";
+    const auto at = name.find(word);
+    const auto op = at == std::string::npos ? name.size() : at + word.size();
+    std::size_t signs = 0;
+    for (const char* sign : {"<=>", "<<=", ">>=", "->*", "<<", ">>", "<=", ">=", "->", "<", ">"})
+        if (signs == 0 && name.compare(std::min(op, name.size()), std::strlen(sign), sign) == 0)
+            signs = std::strlen(sign);
+    std::string text;
+    int depth = 0;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        const bool own = i >= op && i < op + signs;
+        depth += !own && name[i] == '<';
+        if (depth == 0) text += name[i];
+        depth -= !own && name[i] == '>' && depth > 0;
+    }
+    return text;
+}
+
+/// "f" of "ns::f<int>(int)::{lambda()#1}::operator()() const" and the like: shorter, still telling.
 std::string short_function(std::string name) {
     if (name.find("{lambda") != std::string::npos || name == "operator()") return "a lambda";
+    name = without_brackets(name);
     if (const auto open = name.find('('); open != std::string::npos && open > 0) name.resize(open);
-    if (const auto space = name.rfind(' ');
-        space != std::string::npos && name.find('<') == std::string::npos)
-        name.erase(0, space + 1);
+    while (!name.empty() && name.back() == ' ') name.pop_back();
+    const auto space = name.rfind(' ');
+    if (space != std::string::npos && name.rfind("operator ", 0) != 0) name.erase(0, space + 1);
     return name;
 }
 
@@ -147,6 +168,13 @@ bool symbols::in_program(const frames& f) const {
     return false;
 }
 
+bool symbols::stands_in(const frames& f, const char* part) const {
+    for (u32 i = 0; i < f.count && i < max_frames; ++i)
+        for (const auto& call : calls_at(f.pc[i]))
+            if (call.symbol.find(part) != std::string::npos) return true;
+    return false;
+}
+
 std::string symbols::library_call(const frames& f) const {
     std::string outermost;
     for (u32 i = 0; i < f.count && i < max_frames; ++i) {
@@ -154,9 +182,6 @@ std::string symbols::library_call(const frames& f) const {
         for (const auto& call : calls_at(f.pc[i])) {
             if (!is_system_file(call.file)) return outermost;
             outermost = call.function;
-            const auto open = outermost.find('<'); // its template arguments say nothing here
-            if (outermost.rfind("operator", 0) != 0 && open != std::string::npos)
-                outermost.resize(open);
         }
     }
     return "";

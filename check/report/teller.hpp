@@ -20,6 +20,11 @@ struct told_variable {
     std::string value; // as of the last step told
 };
 
+/// A thread looked, another one changed what it saw, and the first went on.
+struct stale_look {
+    const event *look = nullptr, *change = nullptr, *next = nullptr;
+};
+
 /// Everything that is needed while one story is told.
 struct teller {
     finding& f;
@@ -46,15 +51,23 @@ struct teller {
     // story_variable.cpp: what went wrong with a variable
     named variable_at(u64 address) const;
     std::vector<u64> shared_reads(u32 thread, u64 until) const;
+    std::string it() const;
     void explain(const pattern& p);
+    bool has_joined(u32 thread, u32 other, u64 until) const;
     void explain_early();
     void explain_overtaken(const pattern& p);
     std::string not_yet_written(const step& read) const;
     bool tell_torn_pair(u32 thread, const std::vector<u64>& reads);
-    void tell_variable(u64 address);
+    void tell_variable(u64 address, u32 failing);
+    bool races_on(const std::string& variable) const;
+
+    // story_stale.cpp: a decision that no longer holds
+    pattern rows_of(const stale_look& s);
+    bool tell_stale_look(u64 shown);
 
     // story.cpp: the kinds of failure
     void tell_race();
+    void tell_virtual(const step& a, const step& b);
     void tell_inside_library(const step& one, const step& two);
     void tell_failure();
     void tell_free();
@@ -65,6 +78,8 @@ struct teller {
     // story_waits.cpp: threads that wait for ever
     void tell_blocked();
     void tell_wakeup(const blocked_thread& b);
+    void
+    tell_notification(const blocked_thread& b, const std::string& name, const std::string& sleeper);
     void tell_missed(const blocked_thread& b);
     bool came_back(const blocked_thread& b);
     std::string what_it_wants(const blocked_thread& b) const;

@@ -112,6 +112,7 @@ part part_at(Dwarf_Die type, std::size_t offset, int depth) {
         part p = part_at(member, offset - at, depth + 1);
         const char* name = dwarf_diename(&child);
         if (how == opening::whole) p.name.clear();
+        else if (starts_with_any(name, {"_vptr"})) p.kind = value_kind::vptr;
         else if (kind == DW_TAG_member && name != nullptr && name[0] != '_')
             p.name = fmt::format(".{}{}", name, p.name);
         return p;

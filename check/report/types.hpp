@@ -8,7 +8,7 @@
 namespace heddle::check {
 
 /// How the bytes of a variable are to be read.
-enum class value_kind { unknown, integer, natural, boolean, character, floating, pointer };
+enum class value_kind { unknown, integer, natural, boolean, character, floating, pointer, vptr };
 
 /// What lies at some place in a variable.
 struct part {

@@ -42,6 +42,7 @@ int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc) {
     record(op::cond_wait, condition, pc, mutex);
     sync_at(condition);
     const u32 depth = unlock_object(mutex);
+    self->wait_value = mutex;
     const bool notified = block(wait_for::condition, condition, deadline, pc);
     record(op::cond_woken, condition, pc, notified);
     relock_object(mutex, depth, pc);
@@ -53,7 +54,7 @@ int notify_condition(u64 condition, bool all, u64 pc) {
     point(all ? op::notify_all : op::notify_one, condition, pc, true);
     thread* found[max_threads];
     const u32 n = waiters(wait_for::condition, condition, found);
-    record(all ? op::notify_all : op::notify_one, condition, pc, n);
+    event* e = record(all ? op::notify_all : op::notify_one, condition, pc, n);
     sync_object& o = sync_at(condition);
     if (n == 0) {
         ++o.missed;
@@ -61,7 +62,9 @@ int notify_condition(u64 condition, bool all, u64 pc) {
         return 0;
     }
     if (!all) {
-        wake(found[choose_waiter(n)]);
+        const u32 chosen = choose_waiter(n);
+        if (e != nullptr) e->after = found[chosen]->id;
+        wake(found[chosen]);
         return 0;
     }
     for (u32 i = 0; i < n; ++i) wake(found[i]);

@@ -2,6 +2,7 @@
 
 #include "failure.hpp"
 #include "record.hpp"
+#include "second_look.hpp"
 #include "shadow.hpp"
 
 #include <linux/futex.h>
@@ -182,6 +183,7 @@ const choice* recorded(choice::kind_t kind) {
 }
 
 u32 pick(bool yielding) {
+    if (g.looking_again) return line.fallback; // the run is over
     if (g.shared->config.replay != 0) {
         const choice* c = recorded(choice::thread);
         if (c == nullptr) return line.fallback;
@@ -207,6 +209,7 @@ u32 pick(bool yielding) {
 
 /// Every change of turn leaves a hash that a replay must meet again.
 void checkpoint(thread* next) {
+    if (g.looking_again) return;
     run_result& r = g.shared->result;
     g.hash = combine(g.hash,
                      (u64{next->id} << 32) ^ (static_cast<u64>(next->pending) << 16) ^
@@ -250,9 +253,12 @@ void decide(bool stays, bool yielding, bool leaves = false) {
         set_alarm();
     }
     if (g.shared->config.schedule > 1 && all_spin_for_ever()) fail_steps();
+    if (g.looking_again && goes_on_after_look(leaves)) fail_blocked();
     if (!line_up(me, stays, yielding)) {
         if (leaves && g.alive == 0) return; // the last thread ends: so does the process
-        fail_blocked();
+        note_blocked();
+        if (!begin_second_look()) fail_blocked();
+        line_up(me, me->state == thread::ready, yielding);
     }
     const u32 chosen = pick(yielding);
     note_decision(chosen);
@@ -266,7 +272,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     }
     if (next == me) return;
     checkpoint(next);
-    if (stays && !line.idle) ++g.shared->result.switches;
+    if (stays && !line.idle && !g.looking_again) ++g.shared->result.switches;
     flush_write(me);
     give_turn(next);
     if (!leaves) wait_for_turn(me);

@@ -46,7 +46,8 @@ struct thread {
     // while blocked
     wait_for waiting;
     bool sleeping; // its wait may end at any time: time is not ours to promise
-    u64 wait_address, wait_since, wait_value;
+    u64 wait_address, wait_since;
+    u64 wait_value; // of a futex: the word that it sleeps on; of a condition: the mutex
     i64 deadline;
     frames wait_where;
     u64 wait_key;
@@ -126,7 +127,8 @@ struct alignas(64) engine {
     u32 next_choice;
     u64 step_limit;
     bool told_debugger;
-    bool fair; // past the step limit: the default schedule decides, to be just
+    bool fair;          // past the step limit: the default schedule decides, to be just
+    bool looking_again; // see second_look.hpp
     thread* threads[max_threads];
 };
 

@@ -2,6 +2,7 @@
 
 #include "heap.hpp"
 #include "record.hpp"
+#include "second_look.hpp"
 #include "sync.hpp"
 
 #include <signal.h>
@@ -14,6 +15,7 @@ namespace heddle::check::rt {
 namespace {
 
 [[noreturn]] void end_run(failure kind, u64 signature) {
+    if (g.looking_again) kernel(SYS_exit_group, 0); // it went on: see note_blocked()
     run_result& r = g.shared->result;
     r.signature = signature == 0 ? 1 : signature;
     r.steps = g.step;
@@ -77,7 +79,10 @@ thread* lock_owner(const thread* t) {
     return o == nullptr ? nullptr : o->owner;
 }
 
-[[noreturn]] void fail_deadlock(failure kind) {
+u64 deadlock_signature;
+
+/// Of what result.block tells.
+u64 blocked_signature(failure kind) {
     run_result& r = g.shared->result;
     u64 cycle = 0, all = 0;
     for (u32 i = 0; i < r.blocked; ++i) {
@@ -92,7 +97,8 @@ thread* lock_owner(const thread* t) {
         r.at.thread = r.block[0].thread;
         r.at.address = r.block[0].address;
     }
-    end_run(kind, cycle != 0 ? cycle : all);
+    const u64 signature = cycle != 0 ? cycle : all;
+    return signature == 0 ? 1 : signature;
 }
 
 } // namespace
@@ -110,18 +116,43 @@ bool known(u64 signature) {
     return true;
 }
 
+namespace {
+
+constexpr u32 max_alike = 8; // races of two places that differ only in the variable
+
+/// The same for the same variable in every run, recorded or not; locals have none.
+u64 object_key(u64 address, const object& o) {
+    if (o.kind == object::module) return address;
+    return o.kind == object::heap ? block_key(address) : 0;
+}
+
+/// True for a race to be told. The places of a function with a reference are those of many races,
+/// but the elements of an array are not to be told one by one.
+bool is_new_race(u64 places, u64 signature) {
+    if (known(signature)) return false;
+    for (u32 i = 1; i <= max_alike; ++i)
+        if (!known(combine(places, i))) return true;
+    return false;
+}
+
+} // namespace
+
 void report_race(const access& first, const access& second) {
+    if (g.looking_again) return; // the run is over
     const u64 a = first.where.pc[0], b = second.where.pc[0];
-    const u64 signature = combine(a < b ? a : b, a < b ? b : a);
+    const u64 places = combine(a < b ? a : b, a < b ? b : a);
+    const object what = object_at(second.address);
+    const u64 signature = combine(places, object_key(second.address, what));
     run_result& r = g.shared->result;
     for (u32 i = 0; i < r.races; ++i)
         if (r.race[i].signature == signature) return;
-    if (r.races == max_races) return;
-    if (g.shared->config.replay == 0 && known(signature)) return;
-    auto& race = r.race[r.races++];
+    const run_config& config = g.shared->config;
+    if (config.replay == 0 && !is_new_race(places, signature)) return;
+    if (r.races == max_races && (config.replay == 0 || signature != config.wanted)) return;
+    auto& race = r.race[r.races == max_races ? max_races - 1 : r.races++];
     race.first = first;
     race.second = second;
-    race.what = object_at(second.address);
+    race.what = what;
     race.signature = signature;
     race.steps = g.step;
     race.choices = r.choices;
@@ -132,7 +163,7 @@ void fail_use_after_free(u64 address, u32 size, bool write, u64 pc) {
     r.what = object_at(address);
     describe_free(address, r.other);
     end_run(failure::use_after_free,
-            combine(static_cast<u64>(failure::use_after_free), free_key(address)));
+            combine(static_cast<u64>(failure::use_after_free), block_key(address)));
 }
 
 void fail_dead_frame(u64 address, u32 size, bool write, u64 pc, u32 owner, const dead_frame& gone) {
@@ -157,10 +188,11 @@ void fail_double_free(u64 address, u64 pc) {
     r.what = object_at(address);
     describe_free(address, r.other);
     end_run(failure::double_free,
-            combine(static_cast<u64>(failure::double_free), free_key(address)));
+            combine(static_cast<u64>(failure::double_free), block_key(address)));
 }
 
-void fail_blocked() {
+void note_blocked() {
+    if (g.looking_again) return; // noted before it began
     run_result& r = g.shared->result;
     for (u32 i = 0; i < g.count; ++i) {
         const thread* t = g.threads[i];
@@ -170,16 +202,28 @@ void fail_blocked() {
         r.block[r.blocked++] = describe(g.threads[i]);
         end_run(failure::livelock, combine(static_cast<u64>(failure::livelock), t->wait_key));
     }
-    bool lost = false;
-    for (u32 i = 0; i < g.count; ++i) {
-        thread* t = g.threads[i];
-        if (t->state != thread::blocked || r.blocked == max_blocked) continue;
-        blocked_thread& b = r.block[r.blocked++];
-        b = describe(t);
-        lost |= b.what == wait_for::condition && b.missed > 0;
-        lost |= b.what == wait_for::futex && (b.changed != 0 || b.missed > 0);
+    for (u32 i = 0; i < g.count && r.blocked < max_blocked; ++i)
+        if (g.threads[i]->state == thread::blocked) r.block[r.blocked++] = describe(g.threads[i]);
+    // How it ends if the process should end before anything else is known.
+    r.steps = g.step;
+    r.threads = g.count;
+    r.failing_thread = self->id;
+    r.signature = blocked_signature(failure::lost_wakeup);
+    deadlock_signature = blocked_signature(failure::deadlock);
+    r.kind = failure::lost_wakeup;
+    record(op::fail, r.at.address, r.at.where.pc[0]);
+}
+
+void fail_blocked() {
+    run_result& r = g.shared->result;
+    bool lost = waits_elsewhere();
+    for (u32 i = 0; i < r.blocked; ++i) lost |= r.block[i].goes_on != 0;
+    if (!lost) {
+        r.kind = failure::deadlock;
+        r.signature = deadlock_signature;
     }
-    fail_deadlock(lost ? failure::lost_wakeup : failure::deadlock);
+    kernel(SYS_exit_group, 0);
+    __builtin_unreachable();
 }
 
 void look_for_cycle(thread* t) {
@@ -197,7 +241,7 @@ void look_for_cycle(thread* t) {
             b.in_cycle = 1;
             at = lock_owner(at);
         } while (at != t);
-        fail_deadlock(failure::deadlock);
+        end_run(failure::deadlock, blocked_signature(failure::deadlock));
     }
 }
 

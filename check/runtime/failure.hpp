@@ -11,6 +11,9 @@ void report_race(const access& first, const access& second);
 [[noreturn]] void
 fail_dead_frame(u64 address, u32 size, bool write, u64 pc, u32 owner, const dead_frame& gone);
 [[noreturn]] void fail_double_free(u64 address, u64 pc);
+
+/// Nobody can run: notes who waits for what, which is what is told in the end, whatever comes next.
+void note_blocked();
 [[noreturn]] void fail_blocked();
 [[noreturn]] void fail_steps();
 [[noreturn]] void fail_diverged(u64 step, u64 wanted, u64 found);

@@ -22,7 +22,8 @@ struct header {
     u64 state : 2;
     u64 alignment : 6; // its logarithm; the block begins at the first multiple
     u32 span, next;    // next: of the free list or of the quarantine
-    u32 site, freed_at, free_key;
+    u32 site, freed_at;
+    u32 key; // place_key() of where it was made or, later, freed
     u16 thread, freed_by;
 };
 static_assert(sizeof(header) == 32);
@@ -235,6 +236,7 @@ void* heap_allocate(std::size_t size, std::size_t alignment, u64 pc) {
         return nullptr;
     }
     h->site = save_place(pc);
+    h->key = has_turn() ? static_cast<u32>(place_key(pc)) : 0;
     const u64 begin = begin_of(*h);
     if (reused) make_fresh(begin, size);
     return reinterpret_cast<void*>(begin);
@@ -251,7 +253,7 @@ void heap_free(void* block, u64 pc) {
     if (h->state == header::freed && has_turn()) fail_double_free(address_of(block), pc);
     if (h->state != header::live) return;
     h->freed_at = save_place(pc);
-    h->free_key = has_turn() ? static_cast<u32>(place_key(pc)) : 0;
+    h->key = has_turn() ? static_cast<u32>(place_key(pc)) : 0;
     h->freed_by = self == nullptr ? 0 : static_cast<u16>(self->id);
     if (has_turn()) {
         shadow_free(address_of(block), h->size);
@@ -285,9 +287,9 @@ bool describe_block(u64 address, object& o) {
     return true;
 }
 
-u64 free_key(u64 address) {
+u64 block_key(u64 address) {
     const header* h = header_of(address);
-    return h == nullptr ? 0 : h->free_key;
+    return h == nullptr ? 0 : h->key;
 }
 
 void describe_free(u64 address, access& a) {

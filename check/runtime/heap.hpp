@@ -16,8 +16,8 @@ inline bool in_heap(u64 address) {
 /// Fills in `o` when `address` lies in a block, freed or not.
 bool describe_block(u64 address, object& o);
 
-/// A number for the place where the block of `address` was freed.
-u64 free_key(u64 address);
+/// A number for the place where the block of `address` was made, or freed; the same in every run.
+u64 block_key(u64 address);
 
 /// Who freed the block that `address` lies in.
 void describe_free(u64 address, access& a);

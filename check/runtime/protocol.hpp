@@ -111,7 +111,7 @@ struct event {
     u8 changed;  // rmw: whether it wrote (a failed compare-exchange does not)
     u64 address; // the variable, mutex, ...
     u64 before;  // value read, or the value that a write replaces
-    u64 after;   // value written
+    u64 after;   // value written; of notify_one: who was woken
     u64 aux;     // other thread, number of woken waiters, ...
     frames where;
     object what;
@@ -170,8 +170,9 @@ struct blocked_thread {
     u64 since_step;
     u32 changed; // futex: the word is no longer what the thread waits on
     u32 in_cycle;
-    frames where;     // where it waits
-    frames held_from; // where `owner` got it
+    u32 goes_on, unused; // it would, if only it woke up
+    frames where;        // where it waits
+    frames held_from;    // where `owner` got it
     object what_object;
 };
 
@@ -187,6 +188,7 @@ struct run_config {
     u32 checkpoints;    // length of checkpoints_in; 0: do not compare
     u32 early_timeouts; // of a replay: timed waits may be chosen before their time
     u64 debug_step;     // not 0: stop for a debugger, and call heddle_story_begins() at this step
+    u64 wanted;         // of a replay: the race that it is for is noted whatever else races
     i64 expected_exit;  // exit status of the unperturbed run; -1 while unknown
     i64 wall_base_ns;   // what the program's clocks show at the start: the same in every run
     i64 steady_base_ns;

@@ -130,7 +130,8 @@ void meet(u64 slot, u64 fresh, u64 address, u32 size) {
     const access first = describe(slot, address, mask_of(slot));
     access second = describe(fresh, address, mask_of(fresh));
     second.size = static_cast<u8>(size);
-    second.address = address;
+    second.address = (address & ~u64{7}) +
+                     static_cast<u32>(__builtin_ctz(mask_of(slot) & mask_of(fresh))); // of both
     second.step = g.step;
     second.where = here(pc_of(fresh));
     report_race(first, second);

@@ -52,6 +52,34 @@ int main() {
 }
 """
 
+# One function that is given two variables, at different times.
+BY_REFERENCE = """
+#include <thread>
+int apples = 0, pears = 0;
+void bump(int& n) { ++n; }
+void twice(int& n) {
+    std::thread a([&] { bump(n); }), b([&] { bump(n); });
+    a.join();
+    b.join();
+}
+int main() {
+    twice(apples);
+    twice(pears);
+}
+"""
+
+# A hundred elements that race alike.
+ELEMENTS = """
+#include <thread>
+int counts[100];
+void all() { for (int& n : counts) ++n; }
+int main() {
+    std::thread a(all), b(all);
+    a.join();
+    b.join();
+}
+"""
+
 # One variable that two places forget to lock, at different times.
 TWO_FUNCTIONS = """
 #include <thread>
@@ -123,6 +151,12 @@ class DistinctBugs(command.Command):
         text = TWO_VARIABLES.replace("VARIABLES", variables)
         text = text.replace("ONE", "*first").replace("TWO", "*second")
         self.assertEqual(len(self.races(text)), 2)
+
+    def test_two_variables_by_one_reference_are_two_bugs(self):
+        self.assertEqual(self.races(BY_REFERENCE), ["apples", "pears"])
+
+    def test_the_elements_of_an_array_are_one_bug(self):
+        self.assertEqual(len(self.races(ELEMENTS)), 1)
 
     def test_two_functions_that_do_not_meet_are_two_bugs(self):
         self.assertEqual(self.races(TWO_FUNCTIONS), ["counter", "counter"])
