@@ -102,6 +102,11 @@ identity race_identity(const channel& c, const symbols& names, u32 race) {
     const bool variable_known = !what.nameless || r.what.kind == object::heap;
     if (!what.library && !called && variable_known)
         all.push_back(of_two(function_of(one), function_of(two), without_indices(what.name)));
+    // An element is reached through its container, so whoever does so in one line without a lock
+    // meets all of it: links, key and value.
+    for (const frames* at : {&first, &r.second.where})
+        if (what.element && names.in_program(*at))
+            all.push_back(fmt::format("race on {} {}", what.name, where(names.place_of(*at))));
     return all;
 }
 

@@ -214,6 +214,7 @@ bool symbols::implementation::heap_at(const symbols& names,
         // Links and keys are the container's own; where the element begins is not asked for.
         into = {fmt::format("an element of a {} ({})", kind.of, from)};
         into.library = offset < kind.links;
+        into.element = true;
         return true;
     }
     const auto known = types.find(unqualified(type));

@@ -13,6 +13,7 @@ struct named {
     value_kind kind = value_kind::unknown;
     bool library = false; // somewhere inside an object of the standard library
     bool nameless = true; // the program has no name for it: a heap block, an internal
+    bool element = false; // in a block that a container of the standard library made for it
 };
 
 class symbols {

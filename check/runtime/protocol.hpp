@@ -15,9 +15,9 @@ using u64 = std::uint64_t;
 using i64 = std::int64_t;
 
 inline constexpr u64 channel_magic = 0x316c6e6863646568; // "hedchnl1"
-inline constexpr u32 protocol_version = 2;
+inline constexpr u32 protocol_version = 3;
 inline constexpr u32 max_threads = 1024;
-inline constexpr u32 max_frames = 12;
+inline constexpr u32 max_frames = 24;
 inline constexpr u32 max_choices = 1u << 16;
 inline constexpr u32 max_checkpoints = 1u << 14;
 inline constexpr u32 max_events = 1u << 18;

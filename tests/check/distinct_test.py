@@ -80,6 +80,25 @@ int main() {
 }
 """
 
+# A cache in a map: links, keys and values of its elements are met in the same lines.
+CACHE = """
+#include <map>
+#include <string>
+#include <thread>
+std::map<std::string, int> cache;
+int lookup(const std::string& key) {
+    auto it = cache.find(key);
+    if (it != cache.end()) return it->second;
+    cache[key] = static_cast<int>(key.size());
+    return cache[key];
+}
+int main() {
+    std::thread a([] { lookup("a"); lookup("bb"); }), b([] { lookup("a"); lookup("bb"); });
+    a.join();
+    b.join();
+}
+"""
+
 # One variable that two places forget to lock, at different times.
 TWO_FUNCTIONS = """
 #include <thread>
@@ -157,6 +176,11 @@ class DistinctBugs(command.Command):
 
     def test_the_elements_of_an_array_are_one_bug(self):
         self.assertEqual(len(self.races(ELEMENTS)), 1)
+
+    def test_an_unlocked_map_is_its_elements_and_itself(self):
+        names = self.races(CACHE)
+        self.assertLessEqual(len(names), 2, names)
+        self.assertTrue(all(n == "cache" or n.startswith("an element of a std::map") for n in names))
 
     def test_two_functions_that_do_not_meet_are_two_bugs(self):
         self.assertEqual(self.races(TWO_FUNCTIONS), ["counter", "counter"])
