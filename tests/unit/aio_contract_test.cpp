@@ -334,6 +334,7 @@ TEST(AioContract, AFailureOfShieldedWorkThatNobodyAwaitsNamesTheCoroutine) {
         static aio::task<> main() {
             EXPECT_THROW(co_await aio::timeout(1s, aio::shield(fails_late())),
                          heddle::timeout_error);
+            co_await aio::sleep_for(2s); // for as long as the work goes on
         }
     };
     lost_failures lost;
