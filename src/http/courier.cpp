@@ -11,15 +11,15 @@
 #include <cstdio>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace heddle::http::detail {
 
 // --- the file ----------------------------------------------------------------------------------
 
 growing_file::~growing_file() {
-    if (descriptor_ < 0) return;
-    close(descriptor_);
-    if (!committed_) unlink(part().c_str());
+    if (descriptor_ >= 0) close(descriptor_);
+    if (unfinished_) unlink(part().c_str());
 }
 
 void growing_file::fail(const char* what) const {
@@ -31,6 +31,7 @@ void growing_file::open() {
     if (descriptor_ >= 0) return;
     descriptor_ = ::open(part().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail("create");
+    unfinished_ = true;
 }
 
 void growing_file::append(std::string_view piece) {
@@ -45,8 +46,10 @@ void growing_file::append(std::string_view piece) {
 
 void growing_file::commit() {
     open(); // also an empty body makes a file
+    // Some file systems tell only now that there was no room for what was written.
+    if (close(std::exchange(descriptor_, -1)) != 0) fail("finish writing");
     if (rename(part().c_str(), name_.c_str()) != 0) fail("rename");
-    committed_ = true;
+    unfinished_ = false;
 }
 
 // --- the session's side ------------------------------------------------------------------------

@@ -35,7 +35,7 @@ private:
 
     std::string name_;
     int descriptor_ = -1;
-    bool committed_ = false;
+    bool unfinished_ = false; ///< there is a part that is not the file yet
 };
 
 /// What lies between the session's thread and the courier for one transfer; guarded by the

@@ -180,7 +180,8 @@ class DistinctBugs(command.Command):
     def test_an_unlocked_map_is_its_elements_and_itself(self):
         names = self.races(CACHE)
         self.assertLessEqual(len(names), 2, names)
-        self.assertTrue(all(n == "cache" or n.startswith("an element of a std::map") for n in names))
+        for name in names:
+            self.assertTrue(name == "cache" or name.startswith("an element of a std::map"), name)
 
     def test_two_functions_that_do_not_meet_are_two_bugs(self):
         self.assertEqual(self.races(TWO_FUNCTIONS), ["counter", "counter"])
