@@ -137,7 +137,8 @@ void lane::retire(block* retired) noexcept {
     // A claimer may still be copying, and have lost its core for milliseconds. Whoever retires has
     // claimed an item, so it must not wait: such a block is looked at again with the next one.
     retired->next = used_.take_late();
-    while (block* const b = std::exchange(retired, retired ? retired->next : nullptr)) {
+    for (block *b = retired, *next = nullptr; b; b = next) {
+        next = b->next; // put() gives it another one
         const bool all_used = std::ranges::all_of(b->slots, [](const slot& s) {
             // acquire: pairs with the release in read().
             return s.invoke.load(std::memory_order_acquire) == &is_used;

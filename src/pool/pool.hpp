@@ -154,7 +154,7 @@ public:
     void push_uncounted(task& t);
     bool fork_quickly(task& t) noexcept {
         if (!deque_.push_quickly(&t)) return false;
-        wake_for_push();
+        wake_if_wanted();
         return true;
     }
     bool unfork(task& t) noexcept {
@@ -190,7 +190,7 @@ private:
         started_.store(started_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
     bool stack_is_deep() const noexcept;
-    void wake_for_push() noexcept {
+    void wake_if_wanted() noexcept {
         light_barrier(); // [Nested]
         if (load_light<true>(pool_.wakeable_)) [[unlikely]]
             pool_.wake_for_nested();

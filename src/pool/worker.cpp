@@ -61,7 +61,7 @@ void worker::run(work& item) {
     if (pool_.is_broken_.load(std::memory_order_acquire)) [[unlikely]] {
         pool_.fail_broken(item);
     } else if (task* const t = item.whole) {
-        prefetch_to_write(t); // to be written: one transfer of the cache line, not two
+        prefetch_to_write(t); // start() writes there
         if (t->start()) {
             count_start();
             if (pool_.room_) pool_.room_->leave();

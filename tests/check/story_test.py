@@ -3,8 +3,11 @@
 
 usage: story_test.py HEDDLE
 """
+import pathlib
+
 import command
 
+CORPUS = pathlib.Path(__file__).parent / "racy"
 HEAD = """
 #include <atomic>
 #include <cassert>
@@ -168,27 +171,7 @@ int main() { both([] { text = "a literal"; }, [] { (void)text.has_value(); }); }
     ),
     (  # Not lost for want of a listener: it woke the wrong one.
         "stolen",
-        """
-std::mutex m;
-std::condition_variable changed;
-int full = 0;
-void put() {
-    std::unique_lock l(m);
-    changed.wait(l, [] { return full == 0; });
-    full = 1;
-    changed.notify_one();
-}
-void take() {
-    std::unique_lock l(m);
-    changed.wait(l, [] { return full == 1; });
-    full = 0;
-    changed.notify_one();
-}
-int main() {
-    std::thread a(take), b(take), c(put), d(put);
-    a.join(), b.join(), c.join(), d.join();
-}
-""",
+        (CORPUS / "one_condition_for_two.lost-wakeup.cpp").read_text(),
         ["Lost wake-up on `changed`", "had no use for it", "use notify_all", "wakes thread"],
         ["came when nobody waited"],
     ),
