@@ -98,6 +98,8 @@ HEDDLE_HOOK int __libc_start_main(int (*main)(int, char**, char**),
     program_main = main;
     std::set_terminate(on_terminate);
     serve(); // returns once in every run, in a process of its own
+    // Unloading costs page faults in every library, and most runs have nothing to do there.
+    if (!has_unload_functions()) loader_fini = nullptr;
     return start(controlled_main, argc, argv, init, fini, loader_fini, stack_end);
 }
 

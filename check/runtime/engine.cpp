@@ -50,6 +50,7 @@ void set_attention() {
     if (t->slice + long_slice + 1 < next) next = t->slice + long_slice + 1;
     if (t->changed_at + spin_reads + 1 < next) next = t->changed_at + spin_reads + 1;
     g.attention = g.recording || (g.every_access && g.watching) ? 0 : next;
+    g.usual_until = g.solo || g.watching ? 0 : g.attention;
 }
 
 void give_turn(thread* to) {
@@ -70,6 +71,7 @@ struct lineup {
     candidate list[max_threads];
 };
 lineup line;
+constinit strategy search; // all zeroes before it begins, for the same reason
 
 thread* thread_at(u32 index) {
     return g.threads[line.list[index].thread];
@@ -325,7 +327,8 @@ void arrive(op kind, u64 address, u64 pc, bool writes) {
 
 } // namespace
 
-void update_watching() {
+void count_changed() {
+    g.solo = g.unjoined == 0;
     g.watching = g.plain_points && g.alive - g.asleep > 1;
     if (g.current != nullptr) set_attention();
 }
@@ -374,7 +377,7 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
     t->deadline = deadline;
     t->sleeping = sleeping;
     if (deadline == never) ++g.asleep;
-    update_watching();
+    count_changed();
     t->timed_out = false;
     t->pending_pc = pc;
     t->wait_where = here(pc);
@@ -393,7 +396,7 @@ void wake(thread* t) {
     if (t->deadline == never) --g.asleep;
     t->state = thread::ready;
     t->deadline = never;
-    update_watching();
+    count_changed();
 }
 
 u32 waiters(wait_for what, u64 address, thread** into) {
@@ -447,7 +450,7 @@ void end_thread() {
     ++g.step;
     t->state = thread::finished;
     --g.alive;
-    update_watching();
+    count_changed();
     wake_all(wait_for::join, address_of(t));
     decide(false, false, true);
 }
@@ -458,7 +461,6 @@ i64 clock_ns() {
 
 void begin_run() {
     const run_config& c = g.shared->config;
-    static strategy search;
     g.search = &search;
     search.begin(
         c.replay != 0 ? strategy_kind::in_order : c.strategy, c.seed, c.schedule, c.points);

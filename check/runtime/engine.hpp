@@ -99,22 +99,14 @@ struct alignas(64) engine {
     // What every memory access looks at, in one cache line and a bit.
     thread* current; // null until control begins
     u64 step;
+    u64 usual_until;  // before this step nothing else is to be looked at; 0 when solo or watching
+    cell** shadow;    // see shadow.hpp
     u64 attention;    // from this step on, a plain access is more than a look at the shadow
     location* places; // of the channel
-    cell** shadow;    // see shadow.hpp
     u64 heap_begin, heap_size;
     bool solo;     // main alone, and whatever others did happened before: no race is possible
     bool watching; // plain accesses at learned places are points
-
-    /// Neither: one look at both.
-    bool usual() const {
-        static_assert(sizeof(bool) == 1);
-        u16 both;
-        __builtin_memcpy(&both, &solo, sizeof both);
-        return both == 0;
-    }
-
-    u64 alarm; // the next step at which something is to be done whatever the access
+    u64 alarm;     // the next step at which something is to be done whatever the access
     bool plain_points, every_access, recording, controlled;
     u32 count, alive;
     u32 asleep;   // threads that only another one can wake
@@ -163,8 +155,8 @@ inline void still_quiet(u64 steps_before) {
     self->changed_at = g.step - steps_before - 1;
 }
 
-/// To be called when `alive` or `asleep` has changed.
-void update_watching();
+/// To be called when `alive`, `asleep` or `unjoined` has changed.
+void count_changed();
 
 /// Lets others go first.
 void yield_turn(op kind, u64 pc);

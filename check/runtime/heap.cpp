@@ -47,7 +47,9 @@ constexpr u64 max_block = u64{1} << 35;
 constexpr u32 class_count = 136; // 16 bytes apart up to 128, then four per doubling
 constexpr u64 max_headers = u64{1} << 28;
 constexpr u64 max_places = u64{1} << 22;
-constexpr u64 large = 1u << 16; // from here on a freed block's pages go back at once
+constexpr u64 large = 1u << 16;     // from here on a freed block's pages go back at once
+constexpr u64 dense = u64{1} << 20; // from here on a block is taken to be used from end to end ...
+constexpr u64 most_dense = u64{256} << 20; // ... up to here, where a mistake would cost too much
 constexpr u64 quarantine_limit = u64{16} << 20;
 constexpr std::size_t poisoned = 4096; // bytes of a freed block that are overwritten
 constexpr int poison = 0x5d; // as a pointer it crashes, as a length it is too long and not negative
@@ -239,6 +241,7 @@ void* heap_allocate(std::size_t size, std::size_t alignment, u64 pc) {
     h->key = has_turn() ? static_cast<u32>(place_key(pc)) : 0;
     const u64 begin = begin_of(*h);
     if (reused) make_fresh(begin, size);
+    else if (size >= dense && size <= most_dense && has_turn()) shadow_expect_all(begin, size);
     return reinterpret_cast<void*>(begin);
 }
 

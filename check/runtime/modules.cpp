@@ -16,6 +16,7 @@ struct span {
 };
 span system_code[max_modules];
 u32 system_count;
+bool unload_matters; // some module of the program has functions to call when it is unloaded
 
 bool is_system(const char* path) {
     static const char* const names[] = {"libstdc++.so",
@@ -42,12 +43,15 @@ bool holds(const char* text, std::size_t size, const char* word) {
 
 void read_dynamic(const ElfW(Dyn) * d, u64 base, module_info& m) {
     const char* strings = nullptr;
-    std::size_t size = 0;
+    std::size_t size = 0, unload = 0;
     for (; d->d_tag != DT_NULL; ++d) {
+        if (d->d_tag == DT_FINI_ARRAYSZ) unload = d->d_un.d_val / sizeof(void*);
         if (d->d_tag == DT_STRTAB) strings = reinterpret_cast<const char*>(d->d_un.d_ptr);
         if (d->d_tag == DT_STRSZ) size = d->d_un.d_val;
     }
     if (address_of(strings) < base) return; // not relocated: the vdso
+    // The first is the compiler's own and calls what exit() has called already.
+    if (unload > 1 && !is_system(m.path)) unload_matters = true;
     m.instrumented = strings != nullptr && holds(strings, size, "__tsan_init");
 }
 
@@ -123,6 +127,10 @@ _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* data) {
 void list_modules() {
     g.shared->modules = 0;
     dl_iterate_phdr(add_module, nullptr);
+}
+
+bool has_unload_functions() {
+    return unload_matters;
 }
 
 bool in_system_module(u64 pc) {

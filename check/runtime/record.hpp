@@ -23,6 +23,9 @@ object object_at(u64 address);
 /// Lists the loaded modules in the channel; called once, before the first run.
 void list_modules();
 
+/// Whether a module of the program (no library of the system) asked for calls at its unloading.
+bool has_unload_functions();
+
 /// Whether `pc` is in code that the finder does not see through (the C and C++ libraries, itself).
 bool in_system_module(u64 pc);
 

@@ -206,6 +206,19 @@ void shadow_expect(u64 begin, u64 end) {
     for (u64 at = begin & ~(region - 1); at < end; at += region) cell_of(at);
 }
 
+void shadow_expect_all(u64 begin, u64 size) {
+    constexpr u64 region = u64{1} << region_bits, huge = u64{2} << 20;
+    for (u64 at = begin; at < begin + size; at = (at | (region - 1)) + 1) {
+        const u64 stop = (at | (region - 1)) + 1;
+        const u64 bytes = ((stop < begin + size ? stop : begin + size) - at) / 8 * sizeof(cell);
+        const u64 from = address_of(cell_of(at));
+        const u64 low = (from + huge - 1) & ~(huge - 1), high = (from + bytes) & ~(huge - 1);
+        if (low >= high) continue;
+        // Refused where there are none: slower, that is all.
+        kernel(SYS_madvise, static_cast<long>(low), static_cast<long>(high - low), MADV_HUGEPAGE);
+    }
+}
+
 __attribute__((noinline)) void
 check_access(u64 address, u64 size, bool write, bool atomic, u64 pc) {
     if (g.solo) {

@@ -90,4 +90,8 @@ void shadow_end(u64 address, u64 size);
 void shadow_begin();
 void shadow_expect(u64 begin, u64 end);
 
+/// All of the range will be used, and it is large: its accesses are kept in huge pages, which take
+/// less looking up. Only the thread whose turn it is may call it.
+void shadow_expect_all(u64 begin, u64 size);
+
 } // namespace heddle::check::rt

@@ -103,7 +103,7 @@ int join_thread(pthread_t handle, void** result, i64 deadline, u64 pc) {
     if (wait_for_end(t, deadline, pc) != 0) return ETIMEDOUT;
     acquire_from(t->clock, self);
     --g.unjoined;
-    g.solo = g.unjoined == 0;
+    count_changed();
     record(op::join, 0, pc, t->id);
     reap(t);
     if (result != nullptr) *result = t->canceled ? PTHREAD_CANCELED : t->result;
@@ -129,9 +129,8 @@ thread* new_thread() {
     advance_clock(t);
     g.threads[g.count++] = t;
     ++g.alive;
-    update_watching();
     if (t->id != 0) ++g.unjoined;
-    g.solo = g.unjoined == 0;
+    count_changed();
     return t;
 }
 
@@ -163,8 +162,7 @@ int create_thread(pthread_t* into,
         t->state = thread::finished;
         --g.alive;
         --g.unjoined;
-        g.solo = g.unjoined == 0;
-        update_watching();
+        count_changed();
         return error;
     }
     int state = PTHREAD_CREATE_JOINABLE;

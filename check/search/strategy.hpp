@@ -10,7 +10,7 @@ namespace heddle::check {
 /// splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 class random_source {
 public:
-    explicit random_source(u64 seed) : state_(seed) {}
+    constexpr explicit random_source(u64 seed) : state_(seed) {}
     u64 next();
     u32 below(u32 n) { return n < 2 ? 0 : static_cast<u32>((next() >> 32) * n >> 32); }
     bool one_in(u32 n) { return below(n) == 0; }
@@ -85,7 +85,7 @@ private:
     random_source random_{0};
     u32 preset_ = 0;
     bool every_access_ = false, early_timeouts_ = false, main_last_ = false;
-    bool heeds_yields_ = true, skips_waits_ = true;
+    bool heeds_yields_ = false, skips_waits_ = false;
     u32 main_waits_ = 0;
     u32 change_points_ = 0;
     u64 change_at_[8] = {};
