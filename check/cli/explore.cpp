@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 
 namespace heddle::check {
 
@@ -205,6 +206,21 @@ void explorer::pursue(const raw_failure& raw) {
     listen_(told, true);
 }
 
+/// What is to be said of modules whose accesses are not seen; empty when there is none.
+std::string uninstrumented(const channel& c) {
+    constexpr u64 named = 3;
+    std::string list;
+    u64 n = 0;
+    for (u32 i = 0; i < c.modules; ++i)
+        if (c.module[i].instrumented == 0 && ++n <= named)
+            list +=
+                (n == 1 ? "" : ", ") + std::filesystem::path(c.module[i].path).filename().string();
+    if (n == 0) return list;
+    if (n > named) list += fmt::format(" and {}", count(n - named, "other module"));
+    return list + (n == 1 ? " is not instrumented: its" : " are not instrumented: their") +
+           " accesses are not seen";
+}
+
 void explorer::list_limits() {
     const u64 bits = session_.shared().limits;
     const auto say = [&](u64 bit, const char* text) {
@@ -220,12 +236,8 @@ void explorer::list_limits() {
     say(limit_random, "the program asks for random numbers; they were the same in every run");
     say(limit_threads, "the program made more than 1024 threads; creation failed with EAGAIN");
     say(limit_fence_pi, "a futex operation without a model was refused (ENOSYS)");
-    if ((bits & limit_uninstrumented) != 0)
-        for (u32 i = 0; i < session_.shared().modules; ++i)
-            if (session_.shared().module[i].instrumented == 0)
-                report_.told.limits.push_back(
-                    fmt::format("{} is not instrumented: its accesses are not seen",
-                                session_.shared().module[i].path));
+    if (const std::string them = uninstrumented(session_.shared()); !them.empty())
+        report_.told.limits.push_back(them);
     if (session_.given_up() > 0)
         report_.told.limits.push_back(fmt::format(
             "{} given up: {}", count(session_.given_up(), "run"), session_.why_given_up()));
