@@ -9,11 +9,12 @@ namespace {
 
 constexpr u32 many_reads = 20; // in a row: a loop that waits
 
-/// A reads, B writes, A writes without having read again. The last one counts.
+/// A reads, B writes, A writes without having read again. The last one counts. What the library
+/// does inside of its objects is no update made of an old value.
 pattern lost_update(const std::vector<step>& steps) {
     for (std::size_t w = steps.size(); w > 0; --w) {
         const std::size_t k = w - 1;
-        if (!steps[k].writes || steps[k].kind == op::atomic_rmw) continue;
+        if (!steps[k].writes || steps[k].kind == op::atomic_rmw || steps[k].inside) continue;
         bool foreign = false;
         std::size_t other = 0;
         for (std::size_t r = k; r > 0; --r) {

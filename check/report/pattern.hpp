@@ -11,8 +11,9 @@ struct step {
     u32 thread = 0;
     op kind = op::none;
     bool writes = false, reads = false;
-    bool gap = false; // stands for steps that were left out
-    u32 variable = 0; // which of those that the story is about
+    bool gap = false;    // stands for steps that were left out
+    bool inside = false; // of an object of the standard library: without a value
+    u32 variable = 0;    // which of those that the story is about
     u64 address = 0, before = 0, after = 0;
     std::string text, value, expected;
     std::string call; // the function of the standard library that does it

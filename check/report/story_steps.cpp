@@ -60,7 +60,9 @@ bool inside_library(const told_variable& v, const event& e) {
 /// What a function of the library does in one go is one row.
 void teller::add_library_access(step s, const std::string& call) {
     s.call = call;
+    s.inside = true;
     if (!steps.empty() && !steps.back().call.empty() && same_again(steps.back(), s)) {
+        if (s.writes && !steps.back().writes) steps.back().call = call; // it is the one that counts
         steps.back().reads |= s.reads;
         steps.back().writes |= s.writes;
     } else {

@@ -18,6 +18,12 @@ bool is_told_to_wake(const blocked_thread& b) {
     return b.what == wait_for::condition || b.what == wait_for::futex;
 }
 
+/// Named by the C++ library, for itself.
+bool is_internal(const std::string& name) {
+    return name.starts_with("__") || name.starts_with("std::") || name.starts_with("0x") ||
+           name.find("(of _") != std::string::npos;
+}
+
 /// What a notification did.
 std::string notification(const event& e) {
     const std::string name = e.kind == op::notify_one ? "notify_one" : "notify_all";
@@ -30,19 +36,36 @@ std::string notification(const event& e) {
 
 std::string teller::lock_name(u64 address, const object& o) const {
     const named what = names.variable_at(address, o);
-    const bool internal = what.name.rfind("__", 0) == 0 || what.name.rfind("std::", 0) == 0 ||
-                          what.name.find("(of _") != std::string::npos ||
-                          what.name.rfind("0x", 0) == 0;
-    return internal ? "an internal of the C++ library" : "`" + what.name + "`";
+    return is_internal(what.name) ? "an internal of the C++ library" : "`" + what.name + "`";
+}
+
+/// What the sleeper on a condition variable looked at before it went to sleep; of several that
+/// which another thread has changed since, else the one that was changed last. 0: there is none.
+u64 teller::last_look(const blocked_thread& b) const {
+    u64 found = 0, found_change = 0;
+    bool found_since = false;
+    for (const u64 address : shared_reads(b.thread, b.since_step)) {
+        u64 look = 0, change = 0, foreign_change = 0;
+        for (const event* e : events) {
+            if (!touches(*e, address)) continue;
+            if (e->thread == b.thread && e->step <= b.since_step && is_read(*e)) look = e->step;
+            if (is_write(*e)) change = e->step;
+            if (is_write(*e) && e->thread != b.thread) foreign_change = e->step;
+        }
+        const bool since = foreign_change > look;
+        if (found != 0 && (found_since || (!since && change <= found_change))) continue;
+        found = address;
+        found_change = change;
+        found_since = since;
+    }
+    return found;
 }
 
 /// Rows about what the sleeper looked at before it went to sleep, and who tried to wake it.
 void teller::tell_missed(const blocked_thread& b) {
     const bool condition = b.what == wait_for::condition;
-    const auto reads =
-        condition ? shared_reads(b.thread, b.since_step) : std::vector<u64>{b.address};
-    for (const u64 a : reads)
-        if (variables.empty()) variables.push_back({a, variable_at(a), ""});
+    if (!condition) variables.push_back({b.address, variable_at(b.address), ""});
+    else if (const u64 a = last_look(b); a != 0) variables.push_back({a, variable_at(a), ""});
     for (const event* e : events) {
         if (!variables.empty() && touches(*e, variables.front().address) &&
             (!condition || names.in_program(e->where))) {
@@ -184,6 +207,14 @@ void teller::tell_notification(const blocked_thread& b,
                             "notify_all.";
 }
 
+/// On what, or, where that has no name, in which call.
+std::string teller::waits_on(const blocked_thread& b) const {
+    const std::string name = lock_name(b.address, b.what_object);
+    const bool named = name.front() == '`' && !name.starts_with("`block of ");
+    const std::string call = named ? "" : names.library_call(b.where);
+    return call.empty() ? "waits on " + name : fmt::format("waits in {}()", call);
+}
+
 /// What a blocked thread waits for, and who has it.
 std::string teller::what_it_wants(const blocked_thread& b) const {
     std::string wants;
@@ -196,9 +227,7 @@ std::string teller::what_it_wants(const blocked_thread& b) const {
         wants = fmt::format("waits for the semaphore {}", lock_name(b.address, b.what_object));
         break;
     case wait_for::barrier: wants = "waits at a barrier"; break;
-    case wait_for::futex:
-        wants = fmt::format("waits on {}", lock_name(b.address, b.what_object));
-        break;
+    case wait_for::futex: wants = waits_on(b); break;
     default: wants = fmt::format("wants {}", lock_name(b.address, b.what_object));
     }
     if (b.owner < max_threads)
@@ -220,26 +249,31 @@ void teller::tell_blocked() {
         return tell_wakeup(*one);
     }
     std::vector<std::string> parts, threads;
-    std::set<u64> objects;
-    bool cycle = false, words = false;
+    std::set<u64> objects, looks;
+    bool cycle = false;
     for (u32 i = 0; i < n; ++i) {
         const auto& b = r.block[i];
         cycle |= b.in_cycle != 0;
-        words |= b.what == wait_for::futex;
         remember(place(b.where));
         threads.push_back(who(b.thread));
         if (b.what != wait_for::join) objects.insert(b.address);
+        if (b.what == wait_for::condition) looks.insert(last_look(b));
+        if (b.what == wait_for::futex) looks.insert(b.address);
         parts.push_back(
             fmt::format("{} {} (at {})", who(b.thread), what_it_wants(b), where(place(b.where))));
         if (f.variable.empty() && b.what != wait_for::join)
             f.variable = names.variable_at(b.address, b.what_object).name;
     }
-    // A word that all wait for is told with its values.
-    if (words && objects.size() == 1)
-        variables.push_back({*objects.begin(), variable_at(*objects.begin()), ""});
+    // What all wait for, or look at before they wait, is told with its values.
+    if (looks.size() == 1 && *looks.begin() != 0) {
+        const told_variable v{*looks.begin(), variable_at(*looks.begin()), ""};
+        const bool itself = objects.contains(v.address); // not a container that they look into
+        if ((itself || !v.what.library) && !is_internal(v.what.name)) variables.push_back(v);
+    }
     for (const event* e : events) {
+        const bool about = !variables.empty() && touches(*e, variables.front().address);
+        if (about && names.in_program(e->where)) add_access(*e, 0);
         if (objects.count(e->address) == 0) continue;
-        if (!variables.empty() && is_access(e->kind)) add_access(*e, 0);
         const std::string name = lock_name(e->address, e->what);
         if (e->kind == op::lock) add_line(*e, "locks " + name);
         if (e->kind == op::read_lock) add_line(*e, "locks (shared) " + name);
@@ -256,7 +290,7 @@ void teller::tell_blocked() {
         add_end(b.thread,
                 b.what == wait_for::join ? "joins " + who(b.owner)
                 : lock                   ? fmt::format("wants {}, waits", name)
-                                         : fmt::format("waits on {}", name),
+                                         : waits_on(b),
                 place(b.where));
     }
     claim = !cycle   ? "Deadlock: every thread that is left waits, and nobody can wake another"
@@ -268,7 +302,7 @@ void teller::tell_blocked() {
     why = f.message + ".";
     if (!variables.empty() && !variables.front().value.empty())
         why += fmt::format(" `{}` is {} by now, and no thread is left that could change it.",
-                           f.variable,
+                           variables.front().what.name,
                            variables.front().value);
     advice = !cycle   ? "somebody must notify, release or finish before the others can go on."
              : n == 1 ? "do not lock what this thread already holds."

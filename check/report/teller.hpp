@@ -80,8 +80,10 @@ struct teller {
     void tell_wakeup(const blocked_thread& b);
     void
     tell_notification(const blocked_thread& b, const std::string& name, const std::string& sleeper);
+    u64 last_look(const blocked_thread& b) const;
     void tell_missed(const blocked_thread& b);
     bool came_back(const blocked_thread& b);
+    std::string waits_on(const blocked_thread& b) const;
     std::string what_it_wants(const blocked_thread& b) const;
     std::string lock_name(u64 address, const object& o) const;
 

@@ -205,6 +205,89 @@ int main() {
         ["Data race on `an element of a std::map"],
         ["did not happen again"],
     ),
+    (  # Of all that the sleeper looked at, what has changed since is the story.
+        "stopped_without_lock",
+        """
+struct workers {
+    std::mutex m;
+    std::condition_variable cv;
+    std::vector<int> jobs;
+    std::atomic<bool> stop{false};
+};
+int main() {
+    workers w;
+    std::thread t([&] {
+        std::unique_lock l(w.m);
+        w.cv.wait(l, [&] { return w.stop || !w.jobs.empty(); });
+    });
+    w.stop = true;
+    w.cv.notify_all();
+    t.join();
+}
+""",
+        ["Lost wake-up on `w.cv`", "writes true", "reads false"],
+        [],
+    ),
+    (  # A container has no value of which an update could be made.
+        "woken_for_nothing",
+        """
+std::mutex m;
+std::condition_variable cv;
+std::vector<int> jobs;
+void consume() {
+    std::unique_lock l(m);
+    if (jobs.empty()) cv.wait(l);
+    assert(!jobs.empty());
+    jobs.pop_back();
+}
+void produce() {
+    std::lock_guard l(m);
+    jobs.push_back(1);
+    cv.notify_all();
+}
+int main() {
+    std::thread more(consume);
+    std::thread late(produce);
+    both(consume, produce);
+    more.join();
+    late.join();
+}
+""",
+        ["on `jobs`", "pop_back(): reads, writes", "assertion `!jobs.empty()` fails"],
+        ["Lost update", "Then thread"],
+    ),
+    (  # What all look at before they sleep is told with its values.
+        "barrier_without_rounds",
+        """
+std::mutex m;
+std::condition_variable cv;
+int left = 2;
+void meet() {
+    std::unique_lock l(m);
+    if (--left == 0) {
+        left = 2;
+        cv.notify_all();
+    } else {
+        cv.wait(l, [] { return left == 2; });
+    }
+}
+int main() { both([] { meet(); meet(); }, [] { meet(); meet(); }); }
+""",
+        ["Deadlock", "writes 2-1", "`left` is 1 by now"],
+        [],
+    ),
+    (  # What has no name of its own is told by the call.
+        "future_never_set",
+        """
+int main() {
+    std::promise<int> one, two;
+    both([&] { one.set_value(two.get_future().get()); },
+         [&] { two.set_value(one.get_future().get()); });
+}
+""",
+        ["Deadlock", "waits in get()"],
+        ["block of"],
+    ),
 ]
 
 
