@@ -237,6 +237,28 @@ std::string teller::what_it_wants(const blocked_thread& b) const {
     return wants;
 }
 
+/// Rows about the objects that threads wait for, and what they look at before they wait.
+void teller::tell_use(const std::set<u64>& objects, const std::set<u64>& looks) {
+    // One that is common to all is told with its values.
+    if (looks.size() == 1 && *looks.begin() != 0) {
+        const told_variable v{*looks.begin(), variable_at(*looks.begin()), ""};
+        const bool itself = objects.contains(v.address); // not a container that they look into
+        if ((itself || !v.what.library) && !is_internal(v.what.name)) variables.push_back(v);
+    }
+    for (const event* e : events) {
+        const bool about = !variables.empty() && touches(*e, variables.front().address);
+        if (about && names.in_program(e->where)) add_access(*e, 0);
+        if (objects.count(e->address) == 0) continue;
+        const std::string name = lock_name(e->address, e->what);
+        if (e->kind == op::lock) add_line(*e, "locks " + name);
+        if (e->kind == op::read_lock) add_line(*e, "locks (shared) " + name);
+        if (e->kind == op::unlock) add_line(*e, "unlocks " + name);
+        if (e->kind == op::cond_wait) add_line(*e, "waits on " + name);
+        if (e->kind == op::notify_one || e->kind == op::notify_all)
+            add_line(*e, fmt::format("{}: {}", name, notification(*e)));
+    }
+}
+
 void teller::tell_blocked() {
     const run_result& r = c.result;
     const u32 n = std::min(r.blocked, max_blocked);
@@ -264,24 +286,7 @@ void teller::tell_blocked() {
         if (f.variable.empty() && b.what != wait_for::join)
             f.variable = names.variable_at(b.address, b.what_object).name;
     }
-    // What all wait for, or look at before they wait, is told with its values.
-    if (looks.size() == 1 && *looks.begin() != 0) {
-        const told_variable v{*looks.begin(), variable_at(*looks.begin()), ""};
-        const bool itself = objects.contains(v.address); // not a container that they look into
-        if ((itself || !v.what.library) && !is_internal(v.what.name)) variables.push_back(v);
-    }
-    for (const event* e : events) {
-        const bool about = !variables.empty() && touches(*e, variables.front().address);
-        if (about && names.in_program(e->where)) add_access(*e, 0);
-        if (objects.count(e->address) == 0) continue;
-        const std::string name = lock_name(e->address, e->what);
-        if (e->kind == op::lock) add_line(*e, "locks " + name);
-        if (e->kind == op::read_lock) add_line(*e, "locks (shared) " + name);
-        if (e->kind == op::unlock) add_line(*e, "unlocks " + name);
-        if (e->kind == op::cond_wait) add_line(*e, "waits on " + name);
-        if (e->kind == op::notify_one || e->kind == op::notify_all)
-            add_line(*e, fmt::format("{}: {}", name, notification(*e)));
-    }
+    tell_use(objects, looks);
     keep_last(max_rows > n + 2 ? max_rows - n : 4);
     for (u32 i = 0; i < n && i < 6; ++i) {
         const auto& b = r.block[i];

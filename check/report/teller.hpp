@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace heddle::check {
 
@@ -77,6 +78,7 @@ struct teller {
 
     // story_waits.cpp: threads that wait for ever
     void tell_blocked();
+    void tell_use(const std::set<u64>& objects, const std::set<u64>& looks);
     void tell_wakeup(const blocked_thread& b);
     void
     tell_notification(const blocked_thread& b, const std::string& name, const std::string& sleeper);
