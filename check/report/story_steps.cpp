@@ -88,7 +88,11 @@ void teller::add_access(const event& e, u32 variable) {
     s.writes = is_write(e);
     s.reads = is_read(e);
     s.place = place(e.where);
-    if (inside_library(v, e)) return add_library_access(s, names.library_call(e.where));
+    if (inside_library(v, e)) {
+        std::string call = names.library_call(e.where);
+        if (call.empty() && e.aux != 0) call = names.function_at(e.aux);
+        return add_library_access(s, call);
+    }
     const u32 size = e.size;
     const bool shown = size != 0 && size <= 8;
     const std::string old = shown ? show(e.before, size, v.what.kind) : "";

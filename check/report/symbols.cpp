@@ -175,6 +175,14 @@ bool symbols::stands_in(const frames& f, const char* part) const {
     return false;
 }
 
+std::string symbols::function_at(u64 address) const {
+    const auto& calls = calls_at(address + 1);
+    if (calls.empty()) return "";
+    const std::string& whole = calls.front().function;
+    const auto scope = whole.rfind("::");
+    return scope == std::string::npos ? whole : whole.substr(scope + 2);
+}
+
 std::string symbols::library_call(const frames& f) const {
     std::string outermost;
     for (u32 i = 0; i < f.count && i < max_frames; ++i) {

@@ -37,6 +37,9 @@ public:
     /// stand in: "push_back". Empty when they stand in the program's own code.
     std::string library_call(const frames& f) const;
 
+    /// The name of the function that begins at `address`, without scopes and arguments.
+    std::string function_at(u64 address) const;
+
     /// Whether one of the calls is of a function whose mangled name has `part` in it.
     bool stands_in(const frames& f, const char* part) const;
 

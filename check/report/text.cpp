@@ -77,6 +77,7 @@ std::string show(u64 value, u32 size, value_kind kind) {
         if (value >= ' ' && value < 127) return fmt::format("'{}'", static_cast<char>(value));
         return fmt::format("{}", as_signed(value, size));
     case value_kind::integer: return fmt::format("{}", as_signed(value, size));
+    case value_kind::vptr:
     case value_kind::unknown: break;
     }
     return looks_like_pointer(value, size) ? show_pointer(value)

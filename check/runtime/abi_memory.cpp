@@ -43,16 +43,16 @@ inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc =
         check_access(address, size, write, false, pc);
 }
 
-void access_range(const void* p, std::size_t size, bool write, u64 pc) {
+void access_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside = 0) {
     if (!has_turn() || size == 0) return;
     const u64 address = address_of(p);
     ++g.step;
     if (write) self->changed_at = g.step;
     plain_point(address, pc, write);
     check_access(address, size, write, false, pc);
-    if (g.recording)
-        record_access(
-            write ? op::write : op::read, address, static_cast<u32>(size > 255 ? 255 : size), pc);
+    if (!g.recording) return;
+    const u32 shown = static_cast<u32>(size > 255 ? 255 : size);
+    record_access(write ? op::write : op::read, address, shown, pc)->aux = inside;
 }
 
 void deepen(thread* t) {
@@ -79,8 +79,8 @@ u64 find_frame(u64 return_address, const void* from) {
 
 namespace heddle::check::rt {
 
-void access_memory_range(const void* p, std::size_t size, bool write, u64 pc) {
-    access_range(p, size, write, pc);
+void access_memory_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside) {
+    access_range(p, size, write, pc, inside);
 }
 
 } // namespace heddle::check::rt

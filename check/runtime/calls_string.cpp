@@ -12,7 +12,8 @@ using namespace heddle::check::rt;
 #define PC address_of(__builtin_return_address(0))
 
 namespace heddle::check::rt {
-void access_memory_range(const void* p, std::size_t size, bool write, u64 pc); // abi_memory.cpp
+// abi_memory.cpp
+void access_memory_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside = 0);
 }
 
 extern "C" __attribute__((visibility("hidden"))) const char __ehdr_start; // by the linker

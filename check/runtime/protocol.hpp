@@ -15,7 +15,7 @@ using u64 = std::uint64_t;
 using i64 = std::int64_t;
 
 inline constexpr u64 channel_magic = 0x316c6e6863646568; // "hedchnl1"
-inline constexpr u32 protocol_version = 3;
+inline constexpr u32 protocol_version = 4;
 inline constexpr u32 max_threads = 1024;
 inline constexpr u32 max_frames = 24;
 inline constexpr u32 max_choices = 1u << 16;
@@ -112,7 +112,7 @@ struct event {
     u64 address; // the variable, mutex, ...
     u64 before;  // value read, or the value that a write replaces
     u64 after;   // value written; of notify_one: who was woken
-    u64 aux;     // other thread, number of woken waiters, ...
+    u64 aux;     // other thread, number of woken waiters, function of the library that does it, ...
     frames where;
     object what;
 };

@@ -4,7 +4,8 @@
 usage: run_corpus.py HEDDLE [--compiler g++] [--schedules N] [--only TEXT] [--jobs N]
 
 racy/NAME.KIND.cpp must yield a finding of that KIND (others may come with it: a race that trips an
-assertion is both). safe/NAME.cpp must yield nothing. A finding must also replay.
+assertion is both). safe/NAME.cpp must yield nothing. A finding must also replay. A program that
+says "// -std=c++17" in its first line is built so, others as C++20.
 """
 import argparse
 import concurrent.futures
@@ -20,9 +21,10 @@ HARD = {"counting_semaphore": 10000, "peterson_order": 1000}
 
 def build(source, compiler, folder):
     program = folder / (source.parent.name + "-" + source.stem.replace(".", "-"))
+    first = source.read_text().split("\n", 1)[0]
     command = [
         compiler,
-        "-std=c++20",
+        first.removeprefix("// ") if first.startswith("// -std=") else "-std=c++20",
         "-g",
         "-O1",
         "-fsanitize=thread",

@@ -1,0 +1,120 @@
+// What the compiled part of the C++ library does to the program's objects: the strings of C++17 and
+// before, the links of lists, the trees of maps and sets. That code is not instrumented, so what it
+// reads and changes is told here, as if it were the line that called it; then the library does it.
+#include "engine.hpp"
+#include "library_strings.hpp"
+#include "real.hpp"
+#include "record.hpp"
+
+#include <dlfcn.h>
+
+#include <initializer_list>
+
+using namespace heddle::check;
+using namespace heddle::check::rt;
+
+namespace heddle::check::rt {
+// abi_memory.cpp
+void access_memory_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside);
+} // namespace heddle::check::rt
+
+namespace {
+
+// All that a function of up to six words can return: one register or two.
+__extension__ using two_words = unsigned __int128;
+using six_words = two_words (*)(u64, u64, u64, u64, u64, u64);
+
+constexpr std::size_t string_size = 16; // its pointer and its length; the text is told by memcpy
+constexpr std::size_t list_node_size = 16, tree_node_size = 32;
+
+enum what { reads, reads_both, reads_second, changes, changes_both, changes_reads };
+
+/// A call from the program; none from the library itself, which tells of its own outermost call.
+class library_call {
+public:
+    library_call(const char* name, six_words& real, u64 pc) : pc_(pc) {
+        if (real == nullptr) real = reinterpret_cast<six_words>(dlsym(RTLD_NEXT, name));
+        inside_ = reinterpret_cast<u64>(real);
+        told_ = has_turn() && !in_system_module(pc);
+    }
+
+    void touches(u64 address, std::size_t size, bool write) const {
+        if (told_ && address != 0)
+            access_memory_range(reinterpret_cast<const void*>(address), size, write, pc_, inside_);
+    }
+
+    void string(what does, u64 self, u64 other) const {
+        const bool fresh = does == reads_second;
+        touches(self, string_size, fresh || does >= changes);
+        if (does != reads && does != changes) touches(other, string_size, does == changes_both);
+    }
+
+private:
+    u64 pc_, inside_;
+    bool told_;
+};
+
+} // namespace
+
+#define PC address_of(__builtin_return_address(0))
+
+#define STRING_CALL(name, does)                                                                    \
+    HEDDLE_HOOK two_words name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {                         \
+        static six_words real;                                                                     \
+        library_call(#name, real, PC).string(does, a, b);                                          \
+        return real(a, b, c, d, e, f);                                                             \
+    }
+#define CONST_MEMBER(does, member)                                                                 \
+    STRING_CALL(_ZNKSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE##member, does)
+#define MEMBER(does, member)                                                                       \
+    STRING_CALL(_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE##member, does)
+
+HEDDLE_STRING_CONST_MEMBERS(CONST_MEMBER)
+HEDDLE_STRING_MEMBERS(MEMBER)
+
+// Lists and trees: which nodes are linked anew.
+
+namespace {
+
+struct list_node {
+    u64 next, previous;
+};
+
+const list_node& list_node_at(u64 address) {
+    return *reinterpret_cast<const list_node*>(address);
+}
+
+void relinks(const library_call& call, std::initializer_list<u64> nodes, std::size_t size) {
+    for (const u64 node : nodes) call.touches(node, size, true);
+}
+
+} // namespace
+
+#define LIBRARY_CALL(name, ...)                                                                    \
+    HEDDLE_HOOK two_words name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {                         \
+        static six_words real;                                                                     \
+        const library_call call(#name, real, PC);                                                  \
+        __VA_ARGS__;                                                                               \
+        return real(a, b, c, d, e, f);                                                             \
+    }
+
+LIBRARY_CALL(_ZNSt8__detail15_List_node_base7_M_hookEPS0_,
+             relinks(call, {a, b, list_node_at(b).previous}, list_node_size))
+LIBRARY_CALL(_ZNSt8__detail15_List_node_base9_M_unhookEv,
+             relinks(call, {a, list_node_at(a).next, list_node_at(a).previous}, list_node_size))
+LIBRARY_CALL(_ZNSt8__detail15_List_node_base11_M_transferEPS0_S1_,
+             relinks(call, {a, b, c}, list_node_size))
+LIBRARY_CALL(_ZNSt8__detail15_List_node_base4swapERS0_S1_, relinks(call, {a, b}, list_node_size))
+LIBRARY_CALL(_ZNSt8__detail15_List_node_base10_M_reverseEv, relinks(call, {a}, list_node_size))
+LIBRARY_CALL(_ZSt29_Rb_tree_insert_and_rebalancebPSt18_Rb_tree_node_baseS0_RS_,
+             relinks(call, {b, c, d}, tree_node_size))
+LIBRARY_CALL(_ZSt28_Rb_tree_rebalance_for_erasePSt18_Rb_tree_node_baseRS_,
+             relinks(call, {a, b}, tree_node_size))
+LIBRARY_CALL(_ZSt18_Rb_tree_incrementPSt18_Rb_tree_node_base,
+             call.touches(a, tree_node_size, false))
+LIBRARY_CALL(_ZSt18_Rb_tree_incrementPKSt18_Rb_tree_node_base,
+             call.touches(a, tree_node_size, false))
+LIBRARY_CALL(_ZSt18_Rb_tree_decrementPSt18_Rb_tree_node_base,
+             call.touches(a, tree_node_size, false))
+LIBRARY_CALL(_ZSt18_Rb_tree_decrementPKSt18_Rb_tree_node_base,
+             call.touches(a, tree_node_size, false))
