@@ -14,7 +14,7 @@ struct step {
     bool gap = false;    // stands for steps that were left out
     bool inside = false; // of an object of the standard library: without a value
     u32 variable = 0;    // which of those that the story is about
-    u64 address = 0, before = 0, after = 0;
+    u64 pc = 0, address = 0, before = 0, after = 0;
     std::string text, value, expected;
     std::string call; // the function of the standard library that does it
     u32 repeated = 0; // how many more times in a row

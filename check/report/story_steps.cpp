@@ -82,6 +82,7 @@ void teller::add_access(const event& e, u32 variable) {
     s.thread = e.thread;
     s.kind = e.kind;
     s.variable = variable;
+    s.pc = e.where.pc[0];
     s.address = e.address;
     s.before = e.before;
     s.after = e.after;

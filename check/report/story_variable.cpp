@@ -139,7 +139,15 @@ bool teller::has_joined(u32 thread, u32 other, u64 until) const {
     });
 }
 
-void teller::explain(const pattern& p) {
+/// One place in the program looks at a flag again and again.
+bool teller::polls(const pattern& p) const {
+    if (p.kind != pattern::check_then_act || variables.size() != 1) return false;
+    const step &a = steps[p.first], &last = steps[p.last];
+    return variables[0].what.kind == value_kind::boolean && a.pc == last.pc && !last.writes;
+}
+
+void teller::explain(pattern p) {
+    if (polls(p)) p.kind = pattern::polling;
     if (p.kind == pattern::none && !steps.empty()) return explain_early();
     if (p.kind == pattern::lost_update || p.kind == pattern::check_then_act)
         return explain_overtaken(p);

@@ -53,7 +53,8 @@ struct teller {
     named variable_at(u64 address) const;
     std::vector<u64> shared_reads(u32 thread, u64 until) const;
     std::string it() const;
-    void explain(const pattern& p);
+    bool polls(const pattern& p) const;
+    void explain(pattern p);
     bool has_joined(u32 thread, u32 other, u64 until) const;
     void explain_early();
     void explain_overtaken(const pattern& p);

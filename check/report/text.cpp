@@ -67,6 +67,21 @@ std::string count(u64 n, std::string_view one) {
     return n == 1 ? fmt::format("1 {}", one) : fmt::format("{} {}{}", n, one, hisses ? "es" : "s");
 }
 
+namespace {
+
+/// Several characters that were read or written at once: "from a".
+std::string show_text(u64 value, u32 size) {
+    std::string text = "\"";
+    u32 n = 0;
+    for (; n < size && (value >> (8 * n) & 0xff) != 0; ++n) {
+        const auto ch = static_cast<char>(value >> (8 * n));
+        text += ch >= ' ' && ch < 127 ? ch : '.';
+    }
+    return text + (n == size ? "...\"" : "\"");
+}
+
+} // namespace
+
 std::string show(u64 value, u32 size, value_kind kind) {
     switch (kind) {
     case value_kind::boolean: return value == 0 ? "false" : value == 1 ? "true" : "neither";
@@ -74,6 +89,7 @@ std::string show(u64 value, u32 size, value_kind kind) {
     case value_kind::floating: return show_floating(value, size);
     case value_kind::natural: return fmt::format("{}", value);
     case value_kind::character:
+        if (size > 1) return show_text(value, size);
         if (value >= ' ' && value < 127) return fmt::format("'{}'", static_cast<char>(value));
         return fmt::format("{}", as_signed(value, size));
     case value_kind::integer: return fmt::format("{}", as_signed(value, size));

@@ -1,4 +1,5 @@
 // What instrumented code calls for plain memory accesses and function frames.
+#include "access.hpp"
 #include "dead_frames.hpp"
 #include "record.hpp"
 #include "shadow.hpp"
@@ -43,18 +44,6 @@ inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc =
         check_access(address, size, write, false, pc);
 }
 
-void access_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside = 0) {
-    if (!has_turn() || size == 0) return;
-    const u64 address = address_of(p);
-    ++g.step;
-    if (write) self->changed_at = g.step;
-    plain_point(address, pc, write);
-    check_access(address, size, write, false, pc);
-    if (!g.recording) return;
-    const u32 shown = static_cast<u32>(size > 255 ? 255 : size);
-    record_access(write ? op::write : op::read, address, shown, pc)->aux = inside;
-}
-
 void deepen(thread* t) {
     call* more = arena_array<call>(t->room * 2);
     for (u32 i = 0; i < t->room; ++i) more[i] = t->stack[i];
@@ -77,10 +66,29 @@ u64 find_frame(u64 return_address, const void* from) {
 
 } // namespace
 
+extern "C" __attribute__((visibility("hidden"))) const char __ehdr_start; // by the linker
+extern "C" __attribute__((visibility("hidden"))) const char _end;
+
 namespace heddle::check::rt {
 
-void access_memory_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside) {
-    access_range(p, size, write, pc, inside);
+void access_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside) {
+    if (!has_turn() || size == 0) return;
+    const u64 address = address_of(p);
+    ++g.step;
+    if (write) self->changed_at = g.step;
+    plain_point(address, pc, write);
+    check_access(address, size, write, false, pc);
+    if (!g.recording) return;
+    const u32 shown = static_cast<u32>(size > 255 ? 255 : size);
+    record_access(write ? op::write : op::read, address, shown, pc)->aux = inside;
+}
+
+void access_for(const void* p, std::size_t size, bool write, u64 pc) {
+    // The runtime's own copies come here too; they are none of the program's.
+    const bool ours = pc >= address_of(&__ehdr_start) && pc < address_of(&_end);
+    if (size == 0 || !has_turn() || ours) return;
+    if (in_system_module(pc)) check_access(address_of(p), size, write, false, pc);
+    else access_range(p, size, write, pc);
 }
 
 } // namespace heddle::check::rt

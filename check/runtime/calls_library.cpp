@@ -1,6 +1,7 @@
 // What the compiled part of the C++ library does to the program's objects: the strings of C++17 and
 // before, the links of lists, the trees of maps and sets. That code is not instrumented, so what it
 // reads and changes is told here, as if it were the line that called it; then the library does it.
+#include "access.hpp"
 #include "engine.hpp"
 #include "library_strings.hpp"
 #include "real.hpp"
@@ -12,11 +13,6 @@
 
 using namespace heddle::check;
 using namespace heddle::check::rt;
-
-namespace heddle::check::rt {
-// abi_memory.cpp
-void access_memory_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside);
-} // namespace heddle::check::rt
 
 namespace {
 
@@ -39,8 +35,9 @@ public:
     }
 
     void touches(u64 address, std::size_t size, bool write) const {
-        if (told_ && address != 0)
-            access_memory_range(reinterpret_cast<const void*>(address), size, write, pc_, inside_);
+        constexpr std::size_t most = 16; // what one event of the record can show
+        for (u64 at = address; told_ && address != 0 && at < address + size; at += most)
+            access_range(reinterpret_cast<const void*>(at), most, write, pc_, inside_);
     }
 
     void string(what does, u64 self, u64 other) const {

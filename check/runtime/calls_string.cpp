@@ -1,9 +1,8 @@
 // Memory and string functions of the C library that instrumented code calls: it does not see into
-// them, so what they read and write is told here. They are no scheduling points unless the program
-// itself calls them: the C++ library may hold a lock of its own.
-#include "record.hpp"
-#include "shadow.hpp"
+// them, so what they read and write is told here.
+#include "access.hpp"
 
+#include <cstdlib>
 #include <cstring>
 
 using namespace heddle::check;
@@ -11,31 +10,12 @@ using namespace heddle::check::rt;
 
 #define PC address_of(__builtin_return_address(0))
 
-namespace heddle::check::rt {
-// abi_memory.cpp
-void access_memory_range(const void* p, std::size_t size, bool write, u64 pc, u64 inside = 0);
-}
-
-extern "C" __attribute__((visibility("hidden"))) const char __ehdr_start; // by the linker
-extern "C" __attribute__((visibility("hidden"))) const char _end;
-
 namespace {
 
-/// The runtime's own copies come here too; they are none of the program's.
-bool in_this_library(u64 pc) {
-    return pc >= address_of(&__ehdr_start) && pc < address_of(&_end);
-}
-
-void touch(const void* p, std::size_t size, bool write, u64 pc) {
-    if (size == 0 || !has_turn() || in_this_library(pc)) return;
-    if (in_system_module(pc)) check_access(address_of(p), size, write, false, pc);
-    else access_memory_range(p, size, write, pc);
-}
-
 // Volatile, or the compiler would turn the loop into a call of what it implements.
-std::size_t length(const volatile char* s) {
+std::size_t length(const volatile char* s, std::size_t most = ~std::size_t{0}) {
     std::size_t n = 0;
-    while (s[n] != 0) ++n;
+    while (n < most && s[n] != 0) ++n;
     return n;
 }
 
@@ -69,10 +49,23 @@ inline void fill(void* to, int value, std::size_t n) {
 }
 
 void* copy_checked(void* to, const void* from, std::size_t n, u64 pc) {
-    touch(from, n, false, pc);
-    touch(to, n, true, pc);
+    access_for(from, n, false, pc);
+    access_for(to, n, true, pc);
     copy(to, from, n);
     return to;
+}
+
+/// Reads as far as the first difference, or the end of both.
+int compare_checked(const char* a, const char* b, std::size_t most, u64 pc) {
+    const volatile char *x = a, *y = b;
+    const auto same = [&](std::size_t n) { return n < most && x[n] == y[n] && x[n] != 0; };
+    std::size_t n = 0;
+    while (same(n)) ++n;
+    const std::size_t looked_at = n < most ? n + 1 : n;
+    access_for(a, looked_at, false, pc);
+    access_for(b, looked_at, false, pc);
+    for (n = 0; same(n);) ++n; // others may have had the turn
+    return n == most ? 0 : static_cast<u8>(x[n]) - static_cast<u8>(y[n]);
 }
 
 } // namespace
@@ -84,7 +77,7 @@ HEDDLE_HOOK void* memmove(void* to, const void* from, std::size_t n) {
     return copy_checked(to, from, n, PC);
 }
 HEDDLE_HOOK void* memset(void* to, int value, std::size_t n) {
-    touch(to, n, true, PC);
+    access_for(to, n, true, PC);
     fill(to, value, n);
     return to;
 }
@@ -95,7 +88,7 @@ HEDDLE_HOOK void* __tsan_memmove(void* to, const void* from, std::size_t n) {
     return copy_checked(to, from, n, PC);
 }
 HEDDLE_HOOK void* __tsan_memset(void* to, int value, std::size_t n) {
-    touch(to, n, true, PC);
+    access_for(to, n, true, PC);
     fill(to, value, n);
     return to;
 }
@@ -104,8 +97,8 @@ HEDDLE_HOOK char* strcpy(char* to, const char* from) {
     return to;
 }
 HEDDLE_HOOK int memcmp(const void* a, const void* b, std::size_t n) {
-    touch(a, n, false, PC);
-    touch(b, n, false, PC);
+    access_for(a, n, false, PC);
+    access_for(b, n, false, PC);
     const auto* x = static_cast<const volatile u8*>(a);
     const auto* y = static_cast<const volatile u8*>(b);
     for (std::size_t i = 0; i < n; ++i)
@@ -114,6 +107,39 @@ HEDDLE_HOOK int memcmp(const void* a, const void* b, std::size_t n) {
 }
 HEDDLE_HOOK std::size_t strlen(const char* s) {
     const std::size_t n = length(s);
-    touch(s, n + 1, false, PC);
+    access_for(s, n + 1, false, PC);
     return n;
+}
+HEDDLE_HOOK char* strncpy(char* to, const char* from, std::size_t n) {
+    const std::size_t text = length(from, n);
+    access_for(from, text < n ? text + 1 : n, false, PC);
+    access_for(to, n, true, PC);
+    copy(to, from, text);
+    fill(to + text, 0, n - text);
+    return to;
+}
+HEDDLE_HOOK char* strcat(char* to, const char* from) {
+    const std::size_t before = length(to), text = length(from);
+    access_for(to, before + 1, false, PC);
+    copy_checked(to + before, from, text + 1, PC);
+    return to;
+}
+HEDDLE_HOOK char* strncat(char* to, const char* from, std::size_t n) {
+    const std::size_t before = length(to), text = length(from, n);
+    access_for(to, before + 1, false, PC);
+    copy_checked(to + before, from, text, PC);
+    access_for(to + before + text, 1, true, PC);
+    to[before + text] = 0;
+    return to;
+}
+HEDDLE_HOOK int strcmp(const char* a, const char* b) {
+    return compare_checked(a, b, ~std::size_t{0}, PC);
+}
+HEDDLE_HOOK int strncmp(const char* a, const char* b, std::size_t n) {
+    return compare_checked(a, b, n, PC);
+}
+HEDDLE_HOOK char* strdup(const char* s) {
+    const std::size_t size = length(s) + 1;
+    auto* copied = static_cast<char*>(std::malloc(size));
+    return copied == nullptr ? nullptr : static_cast<char*>(copy_checked(copied, s, size, PC));
 }

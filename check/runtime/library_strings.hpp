@@ -32,8 +32,6 @@
 #define HEDDLE_STRING_MEMBERS(X) \
     X(changes, 10_M_disposeEv) X(changes, 10_M_replaceEmmPKcm) X(changes, 11_M_capacityEm)        \
     X(changes, 12_M_constructEmc)                                                                 \
-    X(changes, 12_M_constructIN9__gnu_cxx17__normal_iteratorIPKcS4_EEEEvT_SB_St20forward_iterator_tag) \
-    X(changes, 12_M_constructIN9__gnu_cxx17__normal_iteratorIPcS4_EEEEvT_SA_St20forward_iterator_tag) \
     X(changes, 12_M_constructIPKcEEvT_S8_St20forward_iterator_tag)                                \
     X(changes, 12_M_constructIPcEEvT_S7_St20forward_iterator_tag) X(changes, 13_M_set_lengthEm)   \
     X(changes, 13shrink_to_fitEv) X(changes, 14_M_replace_auxEmmmc)                               \

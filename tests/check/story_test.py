@@ -202,7 +202,7 @@ int main() {
     both(fill, fill);
 }
 """,
-        ["Data race on `an element of a std::map"],
+        ["Data race on `names`"],
         ["did not happen again"],
     ),
     (  # Of all that the sleeper looked at, what has changed since is the story.
@@ -287,6 +287,24 @@ int main() {
 """,
         ["Deadlock", "waits in get()"],
         ["block of"],
+    ),
+    (  # One place that looks at a flag again and again waits for it, however often it looked.
+        "flag_waited_for",
+        """
+int data = 0;
+bool ready = false;
+int main() {
+    std::thread t([] {
+        data = 42;
+        ready = true;
+    });
+    while (!ready) std::this_thread::yield();
+    t.join();
+    return data == 42 ? 0 : 1;
+}
+""",
+        ["waits for `ready` in a loop"],
+        ["Check then act"],
     ),
 ]
 
