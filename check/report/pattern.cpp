@@ -86,6 +86,10 @@ bool is_read(const event& e) {
     return is_access(e.kind) && e.kind != op::write && e.kind != op::atomic_store;
 }
 
+bool done_by_library(const event& e) {
+    return (e.kind == op::read || e.kind == op::write) && e.aux != 0;
+}
+
 bool touches(const event& e, u64 address) {
     return is_access(e.kind) && e.address <= address &&
            address < e.address + std::max<u64>(e.size, 1);

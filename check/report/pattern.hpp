@@ -44,6 +44,9 @@ bool is_access(op kind);
 bool is_write(const event& e);
 bool is_read(const event& e);
 
+/// Whether a function that is compiled into a library does it, whose address is `aux` then.
+bool done_by_library(const event& e);
+
 /// Whether the access covers the byte at `address`.
 bool touches(const event& e, u64 address);
 

@@ -91,7 +91,7 @@ void teller::add_access(const event& e, u32 variable) {
     s.place = place(e.where);
     if (inside_library(v, e)) {
         std::string call = names.library_call(e.where);
-        if (call.empty() && e.aux != 0) call = names.function_at(e.aux);
+        if (call.empty() && done_by_library(e)) call = names.function_at(e.aux);
         return add_library_access(s, call);
     }
     const u32 size = e.size;

@@ -24,9 +24,15 @@ std::string teller::it() const {
 
 named teller::variable_at(u64 address) const {
     object o{};
+    bool by_library = false; // a type that debug information knows by name only
     for (const event* e : events)
-        if (is_access(e->kind) && touches(*e, address)) o = e->what;
-    return names.variable_at(address, o);
+        if (is_access(e->kind) && touches(*e, address)) {
+            o = e->what;
+            by_library |= done_by_library(*e);
+        }
+    named what = names.variable_at(address, o);
+    what.library |= by_library;
+    return what;
 }
 
 /// Variables that `thread` read up to step `until` in lines of the program and that others write,

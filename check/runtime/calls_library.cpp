@@ -1,6 +1,7 @@
 // What the compiled part of the C++ library does to the program's objects: the strings of C++17 and
-// before, the links of lists, the trees of maps and sets. That code is not instrumented, so what it
-// reads and changes is told here, as if it were the line that called it; then the library does it.
+// before, the links of lists, the trees of maps and sets, output streams. That code is not
+// instrumented, so what it reads and changes is told here, as if it were the line that called it;
+// then the library does it.
 #include "access.hpp"
 #include "engine.hpp"
 #include "library_strings.hpp"
@@ -37,7 +38,8 @@ public:
     void touches(u64 address, std::size_t size, bool write) const {
         constexpr std::size_t most = 16; // what one event of the record can show
         for (u64 at = address; told_ && address != 0 && at < address + size; at += most)
-            access_range(reinterpret_cast<const void*>(at), most, write, pc_, inside_);
+            access_range(
+                reinterpret_cast<const void*>(at), size < most ? size : most, write, pc_, inside_);
     }
 
     void string(what does, u64 self, u64 other) const {
@@ -115,3 +117,68 @@ LIBRARY_CALL(_ZSt18_Rb_tree_decrementPSt18_Rb_tree_node_base,
              call.touches(a, tree_node_size, false))
 LIBRARY_CALL(_ZSt18_Rb_tree_decrementPKSt18_Rb_tree_node_base,
              call.touches(a, tree_node_size, false))
+
+// Output streams. The standard ones may be used by several threads at once.
+
+namespace {
+
+/// Stands for all of the stream: programs know no more of its type than where it begins.
+constexpr std::size_t stream_state_size = 8;
+
+bool is_standard(u64 stream) {
+    static const u64 standard[] = {address_of(dlsym(RTLD_DEFAULT, "_ZSt4cout")),
+                                   address_of(dlsym(RTLD_DEFAULT, "_ZSt4cerr")),
+                                   address_of(dlsym(RTLD_DEFAULT, "_ZSt4clog"))};
+    for (const u64 s : standard)
+        if (stream == s) return true;
+    return false;
+}
+
+void uses_stream(const library_call& call, u64 stream, bool write) {
+    if (!is_standard(stream)) call.touches(stream, stream_state_size, write);
+}
+
+} // namespace
+
+#define STREAM_CALL(name) LIBRARY_CALL(name, uses_stream(call, a, true))
+#define STREAM_NUMBER(name, type)                                                                  \
+    HEDDLE_HOOK void* name(void* stream, type number) {                                            \
+        static six_words real;                                                                     \
+        uses_stream(library_call(#name, real, PC), address_of(stream), true);                      \
+        void* (*insert)(void*, type);                                                              \
+        static_assert(sizeof insert == sizeof real);                                               \
+        __builtin_memcpy(&insert, &real, sizeof real);                                             \
+        return insert(stream, number);                                                             \
+    }
+#define STREAM_TEXT(what) STREAM_CALL(_ZStlsISt11char_traitsIcEERSt13basic_ostreamIcT_ES5_##what)
+
+STREAM_CALL(_ZNSo3putEc)
+STREAM_CALL(_ZNSo5flushEv)
+STREAM_CALL(_ZNSo5writeEPKcl)
+STREAM_CALL(_ZNSo9_M_insertIPKvEERSoT_)
+STREAM_CALL(_ZNSo9_M_insertIbEERSoT_)
+STREAM_CALL(_ZNSo9_M_insertIlEERSoT_)
+STREAM_CALL(_ZNSo9_M_insertImEERSoT_)
+STREAM_CALL(_ZNSo9_M_insertIxEERSoT_)
+STREAM_CALL(_ZNSo9_M_insertIyEERSoT_)
+STREAM_CALL(_ZNSolsEPFRSoS_E)
+STREAM_CALL(_ZNSolsEPKv)
+STREAM_CALL(_ZNSolsEb)
+STREAM_CALL(_ZNSolsEi)
+STREAM_CALL(_ZNSolsEj)
+STREAM_CALL(_ZNSolsEl)
+STREAM_CALL(_ZNSolsEm)
+STREAM_CALL(_ZNSolsEs)
+STREAM_CALL(_ZNSolsEt)
+STREAM_CALL(_ZNSolsEx)
+STREAM_CALL(_ZNSolsEy)
+STREAM_NUMBER(_ZNSo9_M_insertIdEERSoT_, double)
+STREAM_NUMBER(_ZNSolsEd, double)
+STREAM_NUMBER(_ZNSolsEf, float)
+STREAM_TEXT(PKc)
+STREAM_TEXT(c)
+STREAM_CALL(_ZSt16__ostream_insertIcSt11char_traitsIcEERSt13basic_ostreamIT_T0_ES6_PKS3_l)
+STREAM_CALL(
+    _ZStlsIcSt11char_traitsIcESaIcEERSt13basic_ostreamIT_T0_ES7_RKNSt7__cxx1112basic_stringIS4_S5_T1_EE)
+LIBRARY_CALL(_ZNKSt7__cxx1119basic_ostringstreamIcSt11char_traitsIcESaIcEE3strEv,
+             uses_stream(call, b, false))

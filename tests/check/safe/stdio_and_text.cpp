@@ -4,11 +4,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <mutex>
 #include <sstream>
 #include <string>
 #include <thread>
 
 const char* const names[] = {"one", "two"};
+std::mutex guards_all_text;
+std::ostringstream all_text;
 
 void print(int n) {
     char mine[32], other[32];
@@ -24,7 +27,10 @@ void print(int n) {
     std::fwrite(mine, 1, 3, stdout);
     std::ostringstream text;
     text << n << names[n] << std::to_string(n * 1.5);
-    std::cout << text.str() << std::endl;
+    std::cout << text.str() << n << 0.5 << std::endl;
+    std::lock_guard lock(guards_all_text);
+    all_text << text.str() << n << 0.5 << '\n' << std::flush;
+    std::cerr << all_text.str().size();
 }
 
 int main() {
