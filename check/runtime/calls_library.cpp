@@ -151,6 +151,8 @@ void uses_stream(const library_call& call, u64 stream, bool write) {
         return insert(stream, number);                                                             \
     }
 #define STREAM_TEXT(what) STREAM_CALL(_ZStlsISt11char_traitsIcEERSt13basic_ostreamIcT_ES5_##what)
+#define STREAM_STRING(what)                                                                        \
+    STREAM_CALL(_ZStlsIcSt11char_traitsIcESaIcEERSt13basic_ostreamIT_T0_ES7_##what)
 
 STREAM_CALL(_ZNSo3putEc)
 STREAM_CALL(_ZNSo5flushEv)
@@ -178,7 +180,6 @@ STREAM_NUMBER(_ZNSolsEf, float)
 STREAM_TEXT(PKc)
 STREAM_TEXT(c)
 STREAM_CALL(_ZSt16__ostream_insertIcSt11char_traitsIcEERSt13basic_ostreamIT_T0_ES6_PKS3_l)
-STREAM_CALL(
-    _ZStlsIcSt11char_traitsIcESaIcEERSt13basic_ostreamIT_T0_ES7_RKNSt7__cxx1112basic_stringIS4_S5_T1_EE)
+STREAM_STRING(RKNSt7__cxx1112basic_stringIS4_S5_T1_EE)
 LIBRARY_CALL(_ZNKSt7__cxx1119basic_ostringstreamIcSt11char_traitsIcESaIcEE3strEv,
              uses_stream(call, b, false))
