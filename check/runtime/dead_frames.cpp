@@ -58,6 +58,10 @@ thread* owner_of(u64 address) {
 } // namespace
 
 void end_frame(thread* t, const call& left, u64 low, u64 pc) {
+    if (pc == left.pc) { // optimised code jumps to __tsan_func_exit(): its frame is gone already
+        low = left.low;
+        pc = left.inside;
+    }
     if (low < t->stack_low || low >= t->stack_high) return; // a stack of the program's own making
     const u64 end = end_of_frame(t, left, low);
     if (end <= low) return;

@@ -4,8 +4,8 @@
 usage: run_corpus.py HEDDLE [--compiler g++] [--schedules N] [--only TEXT] [--jobs N]
 
 racy/NAME.KIND.cpp must yield a finding of that KIND (others may come with it: a race that trips an
-assertion is both). safe/NAME.cpp must yield nothing. A finding must also replay. A program that
-says "// -std=c++17" in its first line is built so, others as C++20.
+assertion is both). safe/NAME.cpp must yield nothing. A finding must also replay. A program
+whose first line is "// -std=c++17 -O2" is built with these options, too.
 """
 import argparse
 import concurrent.futures
@@ -24,11 +24,12 @@ def build(source, compiler, folder):
     first = source.read_text().split("\n", 1)[0]
     command = [
         compiler,
-        first.removeprefix("// ") if first.startswith("// -std=") else "-std=c++20",
+        "-std=c++20",
         "-g",
         "-O1",
         "-fsanitize=thread",
         "-Wno-tsan",
+        *(first.removeprefix("// ").split() if first.startswith("// -") else []),
         str(source),
         "-o",
         str(program),
