@@ -47,6 +47,11 @@ void detective::learn_background() {
 bool detective::reproduces(const finding& f, std::vector<choice>& choices, bool record) {
     config().wanted = f.signature;
     session_.replay(choices, {}, record);
+    return has_shown(f, choices);
+}
+
+/// Whether the last run shows the failure; then the choices become those that it really made.
+bool detective::has_shown(const finding& f, std::vector<choice>& choices) {
     const channel& c = session_.shared();
     if (!shows(c, f.kind, f.signature)) return false;
     choices.assign(c.choices_out, c.choices_out + std::min(c.result.choices, max_choices));
@@ -66,8 +71,11 @@ bool detective::replays_afresh(finding& f) {
 
 void detective::shorten(finding& f) {
     const double until = elapsed() + minimise_seconds;
+    config().wanted = f.signature;
     const trial fails = [&](std::vector<choice>& candidate) {
-        return elapsed() < until && reproduces(f, candidate, false);
+        if (elapsed() >= until) return false;
+        session_.replay_by_thread(candidate, false);
+        return has_shown(f, candidate);
     };
     f.choices = minimise(std::move(f.choices), fails, minimise_budget);
 }
@@ -117,7 +125,9 @@ void detective::find_telling_schedule(finding& f) {
     const double until = elapsed() + minimise_seconds;
     const channel& c = session_.shared();
     const trial still_lost = [&](std::vector<choice>& candidate) {
-        return elapsed() < until && reproduces(better, candidate, true) && loses_update(f);
+        if (elapsed() >= until) return false;
+        session_.replay_by_thread(candidate, true);
+        return has_shown(better, candidate) && loses_update(f);
     };
     bool told = false;
     for (int i = 0; i < story_budget && elapsed() < until && !told; ++i) {

@@ -44,6 +44,7 @@ private:
     void learn_background();
     finding begin_finding(const raw_failure& raw);
     bool reproduces(const finding& f, std::vector<choice>& choices, bool record);
+    bool has_shown(const finding& f, std::vector<choice>& choices);
     bool replays_afresh(finding& f);
     void shorten(finding& f);
     void try_fewer(finding& f, const std::function<bool()>& fails);

@@ -211,7 +211,7 @@ void session::server_gone() {
 }
 
 void session::run(u64 first, u64 count) {
-    shared_->config.replay = 0;
+    shared_->config.replay = replaying::nothing;
     const command order{first, count};
     if (write(commands_, &order, sizeof order) != sizeof order) server_gone();
     wait_reply();
@@ -222,7 +222,16 @@ void session::replay(const std::vector<choice>& choices,
                      bool record) {
     const run_config before = shared_->config;
     shared_->config.record = record;
-    order_replay(choices, checkpoints);
+    order_replay(
+        choices, checkpoints, checkpoints.empty() ? replaying::what_fits : replaying::exactly);
+    wait_reply();
+    shared_->config = before;
+}
+
+void session::replay_by_thread(const std::vector<choice>& choices, bool record) {
+    const run_config before = shared_->config;
+    shared_->config.record = record;
+    order_replay(choices, {}, replaying::by_thread);
     wait_reply();
     shared_->config = before;
 }
@@ -231,7 +240,7 @@ void session::debug(const std::vector<choice>& choices,
                     const std::vector<u32>& checkpoints,
                     u64 first_step) {
     shared_->config.debug_step = std::max<u64>(first_step, 1);
-    order_replay(choices, checkpoints);
+    order_replay(choices, checkpoints, replaying::exactly);
     pid_t child = 0;
     for (int waited = 0; waited < 200; ++waited) { // until the child has stopped itself
         child = static_cast<pid_t>(shared_->child);
@@ -267,9 +276,10 @@ void session::debug(const std::vector<choice>& choices,
 }
 
 void session::order_replay(const std::vector<choice>& choices,
-                           const std::vector<u32>& checkpoints) {
+                           const std::vector<u32>& checkpoints,
+                           replaying how) {
     run_config& c = shared_->config;
-    c.replay = checkpoints.empty() ? 2 : 1;
+    c.replay = how;
     c.choices = static_cast<u32>(std::min<std::size_t>(choices.size(), max_choices));
     c.checkpoints = static_cast<u32>(std::min<std::size_t>(checkpoints.size(), max_checkpoints));
     std::memcpy(shared_->choices_in, choices.data(), c.choices * sizeof(choice));

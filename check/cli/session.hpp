@@ -49,9 +49,13 @@ public:
     /// The last run's outcome is in shared().result, its number in shared().config.schedule.
     void run(u64 first, u64 count);
 
-    /// Repeats one run by its choices; `strict`: a departure from what was recorded ends it.
+    /// Repeats one run by its choices; where there are checkpoints, a departure from what was
+    /// recorded ends it.
     void
     replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, bool record);
+
+    /// Runs what is left of a run whose other choices were taken out.
+    void replay_by_thread(const std::vector<choice>& choices, bool record);
 
     /// Repeats the run under gdb, which takes the terminal and stops at `first_step`; blocks.
     void
@@ -74,7 +78,9 @@ public:
 
 private:
     void start(const program_file& program, const std::vector<std::string>& arguments, output to);
-    void order_replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints);
+    void order_replay(const std::vector<choice>& choices,
+                      const std::vector<u32>& checkpoints,
+                      replaying how);
     void wait_ready();
     void wait_reply();
     void watch(pid_t child);

@@ -1,5 +1,6 @@
 #include "engine.hpp"
 
+#include "choices.hpp"
 #include "failure.hpp"
 #include "record.hpp"
 #include "second_look.hpp"
@@ -41,7 +42,7 @@ void take_up(thread* t) {
     t->missed += missed;
     t->changed_at += missed;
     t->yielded_at += missed;
-    t->slice = g.step;
+    t->slice = t->turn_began = g.step;
 }
 
 void set_attention() {
@@ -55,9 +56,10 @@ void set_attention() {
 
 void give_turn(thread* to) {
     g.current->gave_at = g.step;
+    g.current->own_steps += g.step - g.current->turn_began;
     g.current = to;
     take_up(to);
-    set_attention();
+    set_alarm();
     g.shared->child_thread = static_cast<u32>(to->kernel_id);
     __atomic_store_n(&to->turn, 1, __ATOMIC_RELEASE); // pairs with wait_for_turn()
     kernel(SYS_futex, as_long(&to->turn), FUTEX_WAKE_PRIVATE, 1);
@@ -94,7 +96,7 @@ candidate describe(thread* t, bool early) {
 bool may_end_early(const thread* t, i64 now) {
     if (t->state != thread::blocked || t->deadline == never) return false;
     if (t->sleeping) return true;
-    const bool allowed = g.shared->config.replay != 0 || g.search->early_timeouts();
+    const bool allowed = is_replay() || g.search->early_timeouts();
     return allowed && t->deadline - now <= plausible_delay_ns;
 }
 
@@ -150,48 +152,14 @@ u32 index_of(u32 thread_id) {
     return max_threads;
 }
 
-void log_choice(choice::kind_t kind, u32 value) {
-    run_result& r = g.shared->result;
-    if (r.choices < max_choices) g.shared->choices_out[r.choices++] = {g.step, kind, value};
-    else r.truncated = 1;
-}
-
-void set_alarm() {
-    const run_config& c = g.shared->config;
-    u64 next = g.step_limit;
-    if (c.debug_step > g.step && c.debug_step < next) next = c.debug_step;
-    if (c.replay != 0 && g.next_choice < c.choices &&
-        g.shared->choices_in[g.next_choice].step < next)
-        next = g.shared->choices_in[g.next_choice].step;
-    g.alarm = next;
-    set_attention();
-}
-
-/// The recorded choice for this step, if there is one.
-const choice* recorded(choice::kind_t kind) {
-    const run_config& c = g.shared->config;
-    if (c.replay == 0 || g.next_choice >= c.choices) return nullptr;
-    const bool lenient = c.replay == 2;
-    while (lenient && g.next_choice < c.choices &&
-           g.shared->choices_in[g.next_choice].step < g.step)
-        ++g.next_choice;
-    if (g.next_choice >= c.choices) return nullptr;
-    const choice* next = &g.shared->choices_in[g.next_choice];
-    if (next->step < g.step) fail_diverged(g.step, 0, 0);
-    if (next->step != g.step || next->kind != kind) return nullptr;
-    ++g.next_choice;
-    set_alarm();
-    return next;
-}
-
 u32 pick(bool yielding) {
     if (g.looking_again) return line.fallback; // the run is over
-    if (g.shared->config.replay != 0) {
+    if (is_replay()) {
         const choice* c = recorded(choice::thread);
         if (c == nullptr) return line.fallback;
         const u32 index = index_of(c->value);
         if (index != max_threads) return index;
-        if (g.shared->config.replay == 1) fail_diverged(g.step, 0, 0);
+        if (g.shared->config.replay == replaying::exactly) fail_diverged(g.step, 0, 0);
         return line.fallback;
     }
     if (line.count == 1 || g.fair) return line.fallback;
@@ -221,7 +189,7 @@ void checkpoint(thread* next) {
     const u32 value = static_cast<u32>(g.hash);
     const u32 index = r.checkpoints++;
     g.shared->checkpoints_out[index] = value;
-    if (g.shared->config.replay != 0 && index < g.shared->config.checkpoints &&
+    if (is_replay() && index < g.shared->config.checkpoints &&
         g.shared->checkpoints_in[index] != value)
         fail_diverged(g.step, g.shared->checkpoints_in[index], value);
 }
@@ -327,6 +295,15 @@ void arrive(op kind, u64 address, u64 pc, bool writes) {
 
 } // namespace
 
+void set_alarm() {
+    const run_config& c = g.shared->config;
+    u64 next = g.step_limit;
+    if (c.debug_step > g.step && c.debug_step < next) next = c.debug_step;
+    const u64 due = next_choice_step();
+    g.alarm = due < next ? due : next;
+    set_attention();
+}
+
 void count_changed() {
     g.solo = g.unjoined == 0;
     g.watching = g.plain_points && g.alive - g.asleep > 1;
@@ -427,7 +404,7 @@ u32 wake_all(wait_for what, u64 address) {
 u32 choose_waiter(u32 n) {
     ++g.step;
     u32 chosen = 0;
-    if (g.shared->config.replay != 0) {
+    if (is_replay()) {
         if (const choice* c = recorded(choice::waiter)) chosen = c->value;
         if (chosen >= n) chosen = 0;
     } else {
@@ -462,11 +439,10 @@ i64 clock_ns() {
 void begin_run() {
     const run_config& c = g.shared->config;
     g.search = &search;
-    search.begin(
-        c.replay != 0 ? strategy_kind::in_order : c.strategy, c.seed, c.schedule, c.points);
+    search.begin(is_replay() ? strategy_kind::in_order : c.strategy, c.seed, c.schedule, c.points);
     g.shared->result.strategy = search.kind();
     g.shared->result.preset = search.preset();
-    g.plain_points = c.replay == 0 || c.record != 0; // a record lists what could have been chosen
+    g.plain_points = !is_replay() || c.record != 0; // a record lists what could have been chosen
     g.every_access = search.every_access();
     g.recording = c.record != 0;
     g.step_limit = c.step_limit;

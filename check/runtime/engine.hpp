@@ -67,8 +67,11 @@ struct thread {
     u64 yielded_at; // when it last yielded
     u64 gave_at;    // when it last gave its turn away
     u64 missed;     // by how much changed_at was put forward in all, without a change
-    u64 slice;      // when it got its turn
-    u32 yields;     // in a row, without a change
+    u64 slice;      // when it got its turn, or had to let others decide last
+    u64 own_steps;  // that it made in its turns before this one, which began at:
+    u64 turn_began;
+    u32 next_choice; // index of the first that it may still have to follow
+    u32 yields;      // in a row, without a change
     u32 clock_reads;
 
     vector_clock clock, release_fence, acquire_fence;
@@ -154,6 +157,9 @@ inline u64 quiet_steps() {
 inline void still_quiet(u64 steps_before) {
     self->changed_at = g.step - steps_before - 1;
 }
+
+/// Finds out when something is to be done whatever the access; after a change of turn or choice.
+void set_alarm();
 
 /// To be called when `alive`, `asleep` or `unjoined` has changed.
 void count_changed();

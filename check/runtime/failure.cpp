@@ -147,8 +147,9 @@ void report_race(const access& first, const access& second) {
     for (u32 i = 0; i < r.races; ++i)
         if (r.race[i].signature == signature) return;
     const run_config& config = g.shared->config;
-    if (config.replay == 0 && !is_new_race(places, signature)) return;
-    if (r.races == max_races && (config.replay == 0 || signature != config.wanted)) return;
+    if (config.replay == replaying::nothing && !is_new_race(places, signature)) return;
+    if (r.races == max_races && (config.replay == replaying::nothing || signature != config.wanted))
+        return;
     auto& race = r.race[r.races == max_races ? max_races - 1 : r.races++];
     race.first = first;
     race.second = second;

@@ -34,6 +34,18 @@ struct choice {
     u64 step;
     enum kind_t : u32 { thread, waiter } kind;
     u32 value;
+    // The same moment as the thread that had the turn counts: its own steps. A shorter schedule
+    // goes by it, since what other threads do less of does not change it.
+    u64 own_step = 0;
+    u32 by = 0, unused = 0;
+};
+
+/// How a run follows given choices.
+enum class replaying : u32 {
+    nothing,   // the strategy decides
+    exactly,   // what does not fit is a divergence
+    what_fits, // by the steps of the run
+    by_thread  // by the steps of each thread
 };
 
 /// A moment of a recorded run where another thread could have got the turn.
@@ -182,7 +194,7 @@ struct run_config {
     u64 step_limit; // scheduling steps until a livelock is suspected
     u64 points;     // scheduling points of an ordinary run, as measured: PCT wants it
     strategy_kind strategy;
-    u32 replay;         // 1: follow choices_in instead of the strategy; 2: those that still fit
+    replaying replay;   // choices_in, instead of the strategy
     u32 record;         // keep events
     u32 choices;        // length of choices_in
     u32 checkpoints;    // length of checkpoints_in; 0: do not compare

@@ -106,7 +106,7 @@ bool has_news(int status) {
                 combine(static_cast<u64>(failure::exit_code), static_cast<u64>(r.exit_status));
         }
     }
-    if (c.config.replay != 0) return true;
+    if (c.config.replay != replaying::nothing) return true;
     return r.races > 0 || (r.kind != failure::none && !known(r.signature));
 }
 
