@@ -31,6 +31,53 @@ int main() {
 """
 
 
+# A pool whose destructor sets the flag outside of the lock.
+POOL = """
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <queue>
+#include <thread>
+#include <vector>
+class pool {
+    std::vector<std::thread> workers;
+    std::queue<std::function<void()>> jobs;
+    std::mutex m;
+    std::condition_variable cv;
+    std::atomic<bool> stop{false};
+    void run() {
+        for (;;) {
+            std::function<void()> job;
+            {
+                std::unique_lock l(m);
+                cv.wait(l, [this] { return stop || !jobs.empty(); });
+                if (jobs.empty()) return;
+                job = std::move(jobs.front());
+                jobs.pop();
+            }
+            job();
+        }
+    }
+public:
+    pool() { for (int i = 0; i < 2; ++i) workers.emplace_back([this] { run(); }); }
+    void submit(std::function<void()> job) {
+        { std::lock_guard l(m); jobs.push(std::move(job)); }
+        cv.notify_one();
+    }
+    ~pool() {
+        stop = true;
+        cv.notify_all();
+        for (auto& w : workers) w.join();
+    }
+};
+std::atomic<int> sum{0};
+int main() {
+    pool p;
+    for (int i = 0; i < 4; ++i) p.submit([i] { sum += i; });
+}
+"""
+
 class Findings(command.Command):
     def test_a_finding_is_told_replayed_and_explained(self):
         program = self.tsan(command.LOST_UPDATE)
@@ -222,6 +269,12 @@ class Findings(command.Command):
         self.assertEqual(self.check(program).returncode, 1)
         (self.folder / "switch").write_text("")
         self.expect(self.heddle("replay", "heddle-out/0001"), 3, "diverged")
+
+    def test_what_is_not_needed_is_taken_out_of_a_schedule(self):
+        _, report = self.report(self.tsan(POOL), "--schedules", "4000")
+        lost = [f for f in report["findings"] if f["kind"] == "lost-wakeup"]
+        self.assertEqual(len(lost), 1)
+        self.assertLessEqual(lost[0]["switches"], 12)  # 22 before each thread was counted apart
 
 
 if __name__ == "__main__":
