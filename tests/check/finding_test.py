@@ -271,7 +271,9 @@ class Findings(command.Command):
         self.expect(self.heddle("replay", "heddle-out/0001"), 3, "diverged")
 
     def test_what_is_not_needed_is_taken_out_of_a_schedule(self):
-        _, report = self.report(self.tsan(POOL), "--schedules", "4000")
+        program = self.tsan(POOL)
+        self.heddle("check", "--schedules", "4000", "--json", "report.json", "--", program)
+        report = json.loads((self.folder / "report.json").read_text())
         lost = [f for f in report["findings"] if f["kind"] == "lost-wakeup"]
         self.assertEqual(len(lost), 1)
         self.assertLessEqual(lost[0]["switches"], 12)  # 22 before each thread was counted apart
