@@ -56,13 +56,16 @@ void nursery::settle() {
     if (cut_ && job_->cancelled()) throw_cancelled();
 }
 
+/// A child has ended with an exception, or without having begun.
+[[gnu::noinline]] void nursery::failed(const child_base& c) noexcept {
+    if (c.cut()) cut_ = true;
+    else if (policy_ == on_failure::cancel_the_others) fail(c.failure());
+}
+
 void nursery::ended(child_base& c) noexcept {
     --running_;
-    if (c.cut()) {
-        cut_ = true;
-    } else if (policy_ == on_failure::cancel_the_others && c.failed()) {
-        fail(c.failure());
-    }
+    if (c.failed()) [[unlikely]]
+        failed(c);
     c.let_go(); // it MAY DIE
     if (waiting_ && enough()) {
         waiting_ = false;

@@ -59,6 +59,8 @@ protected:
     void unsuspend() noexcept;
     /// Lets the job go on at the loop's next turn. On the loop's thread.
     void resume() noexcept;
+    /// Both in one: the job goes on in `at` at the loop's next turn.
+    void yield(std::coroutine_handle<> at) noexcept;
     /// The same with `cancelled_error` thrown where the job awaits.
     void resume_cancelled() noexcept {
         refused_ = true;

@@ -142,6 +142,7 @@ private:
     const char* what() const noexcept override { return "its children"; }
     const job_list* children() const noexcept override { return &children_; }
     void ended(child_base& c) noexcept;
+    void failed(const child_base& c) noexcept;
     bool enough() const noexcept { return running_ <= (cancelling_ ? 0 : enough_); }
 
     job_list children_;
