@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace heddle::http::detail {
@@ -23,6 +24,14 @@ std::string default_user_agent() {
            std::to_string(HEDDLE_VERSION_MINOR) + '.' + std::to_string(HEDDLE_VERSION_PATCH);
 }
 
+/// Whether the environment may name a proxy. libcurl looks for each request, in a thread that knows
+/// nothing of who changes the environment meanwhile; so it need not where there is none.
+bool environment_has_proxy() {
+    constexpr const char* all[] = {
+        "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    return std::ranges::any_of(all, [](const char* name) { return std::getenv(name) != nullptr; });
+}
+
 settings prepared(session_options&& options) {
     // Once in the process; libcurl counts further calls by the program itself.
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -33,9 +42,10 @@ settings prepared(session_options&& options) {
     check(options);
     settings made;
     made.options = std::move(options);
+    if (!made.options.proxy && !environment_has_proxy()) made.options.proxy = "";
     made.user_agent =
         made.options.user_agent.empty() ? default_user_agent() : made.options.user_agent;
-    made.plain_fields = plain_fields(made.options.headers);
+    made.plain_fields = plain_fields(made);
     made.shared = require(share_handle(curl_share_init()));
     // Without locks: only the session's thread uses it.
     curl_share_setopt(made.shared.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);

@@ -35,6 +35,7 @@ TEST(HttpProxy, GetsTheWholeUrl) {
 TEST(HttpProxy, ThatRefusesATunnelIsAConnectError) {
     fault_server proxy(fault_server::for_each_request([](connection& c, const auto& a) {
         EXPECT_EQ(a.method(), "CONNECT");
+        EXPECT_EQ(a.field("User-Agent").substr(0, 7), "heddle/");
         c.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
     }));
     http::session s({.proxy = "http://127.0.0.1:" + std::to_string(proxy.port())});
