@@ -113,7 +113,8 @@ public:
     /// Cancels all children, those still to be started too.
     void cancel_all() noexcept;
     /// The parent will be thrown this, unless something else failed before; cancels all children.
-    void fail(std::exception_ptr why) noexcept;
+    /// `of` is the coroutine that failed, if one did.
+    void fail(std::exception_ptr why, std::coroutine_handle<> of = nullptr) noexcept;
 
     /// What `wait` gives; not the nursery itself, which g++ 12 would copy.
     struct waiting {
