@@ -53,12 +53,6 @@ settings prepared(session_options&& options) {
     return made;
 }
 
-int forks() {
-    heddle::detail::watch_forks();
-    // relaxed: see forks_survived.
-    return heddle::detail::forks_survived.load(std::memory_order_relaxed);
-}
-
 /// Leaves the signals that are sent to the process to the program's own threads. SIGPIPE, which
 /// OpenSSL's writes may raise, is blocked with the others.
 void block_signals() {
@@ -83,8 +77,7 @@ std::exception_ptr closed_failure(const transfer& t) {
 // --- life --------------------------------------------------------------------------------------
 
 engine::engine(session_options options)
-    : settings_(prepared(std::move(options))), born_in_(forks()),
-      multi_(require(multi_handle(curl_multi_init()))),
+    : settings_(prepared(std::move(options))), multi_(require(multi_handle(curl_multi_init()))),
       slots_(settings_.options.max_connections_per_host) {
     running_.reserve(slots::most_in_all);
     spare_lines_.reserve(slots::most_in_all);
@@ -103,13 +96,8 @@ std::shared_ptr<engine> engine::start(session_options options) {
     return made;
 }
 
-bool engine::gone_after_fork() const noexcept {
-    // relaxed: see forks_survived.
-    return heddle::detail::forks_survived.load(std::memory_order_relaxed) != born_in_;
-}
-
 void engine::close(const std::shared_ptr<engine>& self) noexcept {
-    if (gone_after_fork()) {
+    if (born_.was_elsewhere()) {
         // The thread is not here to be joined, and the connections are the parent's: leak.
         new std::shared_ptr<engine>(self);
         return;
@@ -128,14 +116,14 @@ void engine::close(const std::shared_ptr<engine>& self) noexcept {
 
 future<response> engine::submit(request&& what, const void* call) {
     origin target = check(what);
-    if (gone_after_fork()) {
+    if (born_.was_elsewhere()) {
         throw forked_error("the HTTP session was created before fork(), and its thread does not "
                            "exist in this child; create a session of its own in the child");
     }
     auto t = std::make_unique<transfer>(*this, std::move(what), std::move(target));
     t->task = request_task::make(*t);
     t->task->set_address(call);
-    t->task->set_owner(nullptr, born_in_);
+    t->task->set_owner(nullptr, born_.forks());
     {
         const std::lock_guard lock(mutex_);
         if (!closing_) ++live_;
@@ -150,7 +138,7 @@ future<response> engine::submit(request&& what, const void* call) {
 }
 
 void engine::post(transfer& t, letter kind) noexcept {
-    if (gone_after_fork()) return;
+    if (born_.was_elsewhere()) return;
     const auto i = static_cast<std::size_t>(kind);
     const std::lock_guard lock(mutex_);
     if (std::exchange(t.posted[i], true)) return;

@@ -1,4 +1,5 @@
 /// How a transfer goes on the wire, and off it again: to another URL, another attempt, or its end.
+#include "../core/words.hpp"
 #include "check_request.hpp"
 #include "engine.hpp"
 
@@ -286,7 +287,7 @@ void engine::check_clock(transfer& t) {
     }
     std::exception_ptr failure;
     try {
-        why += std::to_string(limit->count() / 1'000'000) + " ms (" + std::string(phase) +
+        why += heddle::detail::in_words(*limit) + " (" + std::string(phase) +
                "); raise it, or see why the server is slow";
         failure = std::make_exception_ptr(
             timeout_error(t.what.url, t.what.method + " " + t.what.url + ": " + why, phase));
