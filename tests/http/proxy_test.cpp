@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 namespace http = heddle::http;
@@ -30,6 +31,41 @@ TEST(HttpProxy, GetsTheWholeUrl) {
     const http::response page = s.get("http://nowhere.invalid/page?x=1").result();
     EXPECT_EQ(page.body, "GET http://nowhere.invalid/page?x=1 HTTP/1.1|nowhere.invalid");
     EXPECT_EQ(page.url, "http://nowhere.invalid/page?x=1");
+}
+
+/// A variable of the environment, while it lives. No session may be made or used meanwhile by
+/// another thread.
+class variable {
+public:
+    variable(const char* name, const std::string& value) : name_(name) {
+        setenv(name, value.c_str(), 1);
+    }
+    ~variable() { unsetenv(name_); }
+    variable(const variable&) = delete;
+    variable& operator=(const variable&) = delete;
+
+private:
+    const char* name_;
+};
+
+TEST(HttpProxy, IsTheOneOfTheEnvironmentUnlessToldOtherwise) {
+    const auto says = [](const char* what) {
+        return fault_server::for_each_request(
+            [what](connection& c, const auto&) { c.answer(what); });
+    };
+    fault_server proxy(says("proxy")), server(says("server"));
+    const auto asked = [&](http::session& s) { return s.get(server.url()).result().body; };
+    const std::string url = "http://127.0.0.1:" + std::to_string(proxy.port());
+    http::session before;
+    EXPECT_EQ(asked(before), "server");
+    const variable set("all_proxy", url);
+    http::session by_environment, without({.proxy = ""});
+    EXPECT_EQ(asked(by_environment), "proxy");
+    EXPECT_EQ(asked(without), "server");
+    EXPECT_EQ(asked(before), "server");
+    const variable except("no_proxy", "127.0.0.1");
+    http::session excepted;
+    EXPECT_EQ(asked(excepted), "server");
 }
 
 TEST(HttpProxy, ThatRefusesATunnelIsAConnectError) {
