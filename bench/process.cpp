@@ -179,15 +179,9 @@ int main(int argc, char** argv) {
          {std::pair("process_1mib", mib), std::pair("process_64mib", 64 * mib)}) {
         const benchmark::IterationCount rounds = size == mib ? 50 : 5;
         bench::add(
-            question,
-            "heddle",
-            [size = size](benchmark::State& s) { there_and_back(s, size); },
-            rounds);
+            question, "heddle", [n = size](benchmark::State& s) { there_and_back(s, n); }, rounds);
         bench::add(
-            question,
-            "copies",
-            [size = size](benchmark::State& s) { copy_twice(s, size); },
-            rounds);
+            question, "copies", [n = size](benchmark::State& s) { copy_twice(s, n); }, rounds);
     }
     benchmark::RegisterBenchmark("process_kill/heddle", &kill_late)->Iterations(5)->UseManualTime();
     for (const char* const question : {"process_start",

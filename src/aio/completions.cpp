@@ -13,7 +13,8 @@ void streamed_base::done() noexcept {
         to_->add(*this);
         return;
     }
-    if (!cut() && failure()) report_lost(failure(), "a task of a dropped as_completed");
+    if (!cut() && failure())
+        report_lost(failure(), "a task of a dropped as_completed", root_handle());
     delete this;
 }
 

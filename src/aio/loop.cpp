@@ -45,6 +45,11 @@ void leaf::resume() noexcept {
     this_loop.loop->push(*job_);
 }
 
+void leaf::yield(std::coroutine_handle<> at) noexcept {
+    job_->at_ = at;
+    this_loop.loop->push(*job_);
+}
+
 void leaf::throw_cancelled() {
     throw cancelled_error("the coroutine was cancelled while it waited");
 }

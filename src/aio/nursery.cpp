@@ -31,9 +31,9 @@ void nursery::cancel_all() noexcept {
     children_.for_each([](job& c) { c.cancel(); });
 }
 
-void nursery::fail(std::exception_ptr why) noexcept {
+void nursery::fail(std::exception_ptr why, std::coroutine_handle<> of) noexcept {
     if (failure_) {
-        report_lost(why, "a child of a group that had failed already");
+        report_lost(why, "a child of a group that had failed already", of);
         return;
     }
     failure_ = std::move(why);
@@ -56,13 +56,16 @@ void nursery::settle() {
     if (cut_ && job_->cancelled()) throw_cancelled();
 }
 
+/// A child has ended with an exception, or without having begun.
+[[gnu::noinline]] void nursery::failed(const child_base& c) noexcept {
+    if (c.cut()) cut_ = true;
+    else if (policy_ == on_failure::cancel_the_others) fail(c.failure(), c.root_handle());
+}
+
 void nursery::ended(child_base& c) noexcept {
     --running_;
-    if (c.cut()) {
-        cut_ = true;
-    } else if (policy_ == on_failure::cancel_the_others && c.failed()) {
-        fail(c.failure());
-    }
+    if (c.failed()) [[unlikely]]
+        failed(c);
     c.let_go(); // it MAY DIE
     if (waiting_ && enough()) {
         waiting_ = false;

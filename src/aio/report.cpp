@@ -28,7 +28,10 @@ std::string describe_coroutine_code(const void* code) {
 } // namespace
 
 std::string describe_coroutine(std::coroutine_handle<> h) {
-    return describe_coroutine_code(code_of(h));
+    const void* code = code_of(h);
+    // One that has ended is still known by the code that destroys it: the word behind.
+    if (!code) std::memcpy(&code, static_cast<const char*>(h.address()) + sizeof code, sizeof code);
+    return describe_coroutine_code(code);
 }
 
 void report_never_awaited(std::coroutine_handle<> h, const void* made_at) noexcept {
@@ -48,10 +51,15 @@ void report_never_awaited(std::coroutine_handle<> h, const void* made_at) noexce
     }
 }
 
-void report_lost(const std::exception_ptr& failure, const char* of) noexcept {
+void report_lost(const std::exception_ptr& failure,
+                 const char* of,
+                 std::coroutine_handle<> h) noexcept {
     try {
         failure_info lost;
-        lost.task_name = of;
+        if (h) lost.task_name = describe_coroutine(h) + ", ";
+        // clang's code for destroying may begin with what it inlined of ours: that names nobody.
+        if (lost.task_name.find("heddle::detail::") != std::string::npos) lost.task_name.clear();
+        lost.task_name += of;
         lost.exception = failure;
         report_failure(lost);
     } catch (...) {

@@ -2,14 +2,9 @@
 
 namespace heddle::detail {
 
-void sleep_awaiter::await_suspend(std::coroutine_handle<> at) {
-    if (length_ > duration::zero()) {
-        arm(deadline::after(length_));
-        suspend(at);
-    } else {
-        suspend(at);
-        resume();
-    }
+void sleep_awaiter::sleep(std::coroutine_handle<> at) {
+    arm(deadline::after(length_));
+    suspend(at);
 }
 
 } // namespace heddle::detail

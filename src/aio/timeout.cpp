@@ -1,7 +1,7 @@
+#include "../core/words.hpp"
+
 #include <heddle/aio/timeout.hpp>
 
-#include <cstdint>
-#include <string>
 #include <utility>
 
 namespace heddle::detail {
@@ -26,10 +26,7 @@ void time_limit::expired() noexcept {
 }
 
 void throw_timeout(duration limit) {
-    const std::int64_t us = limit.count() / 1000;
-    const std::string shown =
-        us < 10'000 ? std::to_string(us) + " µs" : std::to_string(us / 1000) + " ms";
-    throw timeout_error("the coroutine was not done within its time limit of " + shown +
+    throw timeout_error("the coroutine was not done within its time limit of " + in_words(limit) +
                         ", and has been cancelled");
 }
 

@@ -25,7 +25,8 @@ struct body_policy {
 /// std::bad_alloc.
 class answer {
 public:
-    answer(std::string url, body_policy policy) : url_(std::move(url)), policy_(policy) {}
+    /// Refers to `url`, which must not change before `take`.
+    answer(const std::string& url, body_policy policy) : url_(url), policy_(policy) {}
 
     /// Takes a line of the header, the status line included, with its line end.
     void header_line(std::string_view line);
@@ -45,7 +46,7 @@ public:
     /// The server has sent all. Throws if that cannot be.
     void finish() const;
     response take() && {
-        made_.url = std::move(url_);
+        made_.url = url_;
         return std::move(made_);
     }
 
@@ -86,7 +87,7 @@ private:
     [[noreturn]] void fail(const std::string& why) const;
     [[noreturn]] void fail_decoding(const std::string& why) const;
 
-    std::string url_;
+    const std::string& url_;
     body_policy policy_;
     response made_;
     std::size_t header_bytes_ = 0;

@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace heddle::http::detail {
@@ -23,6 +24,14 @@ std::string default_user_agent() {
            std::to_string(HEDDLE_VERSION_MINOR) + '.' + std::to_string(HEDDLE_VERSION_PATCH);
 }
 
+/// Whether the environment may name a proxy. libcurl looks for each request, in a thread that knows
+/// nothing of who changes the environment meanwhile; so it need not where there is none.
+bool environment_has_proxy() {
+    constexpr const char* all[] = {
+        "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    return std::ranges::any_of(all, [](const char* name) { return std::getenv(name) != nullptr; });
+}
+
 settings prepared(session_options&& options) {
     // Once in the process; libcurl counts further calls by the program itself.
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -33,20 +42,15 @@ settings prepared(session_options&& options) {
     check(options);
     settings made;
     made.options = std::move(options);
+    if (!made.options.proxy && !environment_has_proxy()) made.options.proxy = "";
     made.user_agent =
         made.options.user_agent.empty() ? default_user_agent() : made.options.user_agent;
-    made.plain_fields = plain_fields(made.options.headers);
+    made.plain_fields = plain_fields(made);
     made.shared = require(share_handle(curl_share_init()));
     // Without locks: only the session's thread uses it.
     curl_share_setopt(made.shared.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
     curl_share_setopt(made.shared.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     return made;
-}
-
-int forks() {
-    heddle::detail::watch_forks();
-    // relaxed: see forks_survived.
-    return heddle::detail::forks_survived.load(std::memory_order_relaxed);
 }
 
 /// Leaves the signals that are sent to the process to the program's own threads. SIGPIPE, which
@@ -73,8 +77,7 @@ std::exception_ptr closed_failure(const transfer& t) {
 // --- life --------------------------------------------------------------------------------------
 
 engine::engine(session_options options)
-    : settings_(prepared(std::move(options))), born_in_(forks()),
-      multi_(require(multi_handle(curl_multi_init()))),
+    : settings_(prepared(std::move(options))), multi_(require(multi_handle(curl_multi_init()))),
       slots_(settings_.options.max_connections_per_host) {
     running_.reserve(slots::most_in_all);
     spare_lines_.reserve(slots::most_in_all);
@@ -93,13 +96,8 @@ std::shared_ptr<engine> engine::start(session_options options) {
     return made;
 }
 
-bool engine::gone_after_fork() const noexcept {
-    // relaxed: see forks_survived.
-    return heddle::detail::forks_survived.load(std::memory_order_relaxed) != born_in_;
-}
-
 void engine::close(const std::shared_ptr<engine>& self) noexcept {
-    if (gone_after_fork()) {
+    if (born_.was_elsewhere()) {
         // The thread is not here to be joined, and the connections are the parent's: leak.
         new std::shared_ptr<engine>(self);
         return;
@@ -118,14 +116,14 @@ void engine::close(const std::shared_ptr<engine>& self) noexcept {
 
 future<response> engine::submit(request&& what, const void* call) {
     origin target = check(what);
-    if (gone_after_fork()) {
+    if (born_.was_elsewhere()) {
         throw forked_error("the HTTP session was created before fork(), and its thread does not "
                            "exist in this child; create a session of its own in the child");
     }
     auto t = std::make_unique<transfer>(*this, std::move(what), std::move(target));
     t->task = request_task::make(*t);
     t->task->set_address(call);
-    t->task->set_owner(nullptr, born_in_);
+    t->task->set_owner(nullptr, born_.forks());
     {
         const std::lock_guard lock(mutex_);
         if (!closing_) ++live_;
@@ -140,7 +138,7 @@ future<response> engine::submit(request&& what, const void* call) {
 }
 
 void engine::post(transfer& t, letter kind) noexcept {
-    if (gone_after_fork()) return;
+    if (born_.was_elsewhere()) return;
     const auto i = static_cast<std::size_t>(kind);
     const std::lock_guard lock(mutex_);
     if (std::exchange(t.posted[i], true)) return;

@@ -1,6 +1,7 @@
 /// The session behind `session`: one thread around libcurl's multi interface.
 #pragma once
 
+#include "../core/birth.hpp"
 #include "../core/context.hpp"
 #include "courier.hpp"
 #include "curl.hpp"
@@ -55,7 +56,6 @@ public:
 
 private:
     explicit engine(session_options options);
-    bool gone_after_fork() const noexcept;
 
     // engine.cpp: the thread and its letters
     void run();
@@ -90,7 +90,7 @@ private:
     static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
     settings settings_;
-    const int born_in_;
+    const heddle::detail::birth born_;
     multi_handle multi_;
     std::vector<std::unique_ptr<wire>> spare_lines_;
     slots slots_;

@@ -1,4 +1,5 @@
 /// How a transfer goes on the wire, and off it again: to another URL, another attempt, or its end.
+#include "../core/words.hpp"
 #include "check_request.hpp"
 #include "engine.hpp"
 
@@ -76,7 +77,9 @@ void engine::begin(transfer& t) {
     const session_options& options = settings_.options;
     if (t.flow) courier_.start();
     if (!t.began_ns) t.began_ns = now_ns_;
-    if (t.what.retry && !t.pauses) t.pauses.emplace(*t.what.retry);
+    if (t.what.retry && !t.pauses) {
+        t.pauses = std::make_unique<heddle::detail::retry_pauses>(*t.what.retry);
+    }
     if (!t.total_ns) {
         t.total_ns = over_at(now_ns_, t.what.timeout ? t.what.timeout : options.timeout);
     }
@@ -85,10 +88,11 @@ void engine::begin(transfer& t) {
     t.sends = 0;
     t.sent = 0;
     t.paused = false;
-    t.incoming.emplace(t.what.url,
-                       body_policy{.most = options.max_body_bytes,
-                                   .has_sink = t.what.on_body || !t.what.save_as.empty(),
-                                   .follows_redirects = options.max_redirects > 0});
+    t.incoming =
+        std::make_unique<answer>(t.what.url,
+                                 body_policy{.most = options.max_body_bytes,
+                                             .has_sink = t.what.on_body || !t.what.save_as.empty(),
+                                             .follows_redirects = options.max_redirects > 0});
     if (spare_lines_.empty()) {
         t.line = make_wire(settings_);
     } else {
@@ -97,6 +101,7 @@ void engine::begin(transfer& t) {
     }
     configure(t, settings_);
     if (curl_multi_add_handle(multi_.get(), t.line->easy.get()) != CURLM_OK) throw std::bad_alloc();
+    t.index = running_.size();
     running_.push_back(&t); // has room: see slots::most_in_all
     set_clock(t);
 }
@@ -108,9 +113,9 @@ void engine::off_the_wire(transfer& t) noexcept {
         spare_lines_.push_back(std::move(t.line)); // has room, as running_
     }
     for (auto* list : {&running_, &resting_}) {
-        const auto at = std::ranges::find(*list, &t);
-        if (at == list->end()) continue;
-        *at = list->back();
+        if (t.index >= list->size() || (*list)[t.index] != &t) continue;
+        list->back()->index = t.index;
+        (*list)[t.index] = list->back();
         list->pop_back();
         break;
     }
@@ -123,7 +128,7 @@ void engine::collect_ended() {
         if (message->msg != CURLMSG_DONE) continue;
         char* user = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &user);
-        ended(*reinterpret_cast<transfer*>(user), message->data.result);
+        ended(*reinterpret_cast<wire*>(user)->user, message->data.result);
     }
 }
 
@@ -132,9 +137,11 @@ void engine::ended(transfer& t, CURLcode result) {
     try {
         failure = t.failure ? std::exchange(t.failure, nullptr) : explain(t, result);
         std::string location;
-        const char* to = nullptr;
-        curl_easy_getinfo(t.line->easy.get(), CURLINFO_REDIRECT_URL, &to);
-        if (to) location = to;
+        if (t.incoming->is_redirect()) {
+            const char* to = nullptr;
+            curl_easy_getinfo(t.line->easy.get(), CURLINFO_REDIRECT_URL, &to);
+            if (to) location = to;
+        }
         off_the_wire(t);
         if (try_again(t, result, failure != nullptr)) return;
         if (!failure && settings_.options.max_redirects > 0 && t.incoming->is_redirect()) {
@@ -211,6 +218,7 @@ bool engine::try_again(transfer& t, CURLcode result, bool failed) {
     const auto next = t.pauses->next_attempt(at_least);
     if (!next) return false;
     resting_.push_back(&t);
+    t.index = resting_.size() - 1;
     t.rests_until_ns = next->ns;
     t.total_ns = 0;
     look_at(t.rests_until_ns);
@@ -279,7 +287,7 @@ void engine::check_clock(transfer& t) {
     }
     std::exception_ptr failure;
     try {
-        why += std::to_string(limit->count() / 1'000'000) + " ms (" + std::string(phase) +
+        why += heddle::detail::in_words(*limit) + " (" + std::string(phase) +
                "); raise it, or see why the server is slow";
         failure = std::make_exception_ptr(
             timeout_error(t.what.url, t.what.method + " " + t.what.url + ": " + why, phase));

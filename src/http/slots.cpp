@@ -11,7 +11,7 @@ constexpr std::size_t most_remembered = 1000; // servers without a request
 } // namespace
 
 void slots::ask(transfer& t) {
-    server& s = servers_.try_emplace(t.target.text()).first->second;
+    server& s = servers_.try_emplace(t.target).first->second;
     s.met |= !t.target.tls;
     s.waiting.push_back(&t);
     t.at = &s;
@@ -70,7 +70,7 @@ void slots::leave(transfer& t) noexcept {
     t.at = nullptr;
     promote(s);
     const bool idle = s.active == 0 && s.waiting.empty();
-    if (idle && servers_.size() > most_remembered) servers_.erase(t.target.text());
+    if (idle && servers_.size() > most_remembered) servers_.erase(t.target);
 }
 
 } // namespace heddle::http::detail

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <string>
 #include <unordered_map>
 
 namespace heddle::http::detail {
@@ -46,7 +45,7 @@ private:
 
     int most_;
     std::size_t running_ = 0;
-    std::unordered_map<std::string, server> servers_;
+    std::unordered_map<origin, server, hash_of_origin> servers_;
     std::deque<transfer*> ready_; ///< counted as active by their server
 };
 

@@ -75,7 +75,7 @@ std::size_t guarded(transfer& t, std::size_t refused, Step step) noexcept {
 }
 
 std::size_t on_header(const char* at, std::size_t, std::size_t size, void* user) noexcept {
-    auto& t = *static_cast<transfer*>(user);
+    transfer& t = *static_cast<wire*>(user)->user;
     return guarded(t, 0, [&] {
         t.incoming->header_line({at, size});
         return size;
@@ -83,7 +83,7 @@ std::size_t on_header(const char* at, std::size_t, std::size_t size, void* user)
 }
 
 std::size_t on_body(const char* at, std::size_t, std::size_t size, void* user) noexcept {
-    auto& t = *static_cast<transfer*>(user);
+    transfer& t = *static_cast<wire*>(user)->user;
     return guarded(t, CURL_WRITEFUNC_ERROR, [&]() -> std::size_t {
         if (t.flow && t.incoming->to_sink() && t.of.messenger().is_full(t)) {
             t.paused = true;
@@ -101,7 +101,7 @@ std::size_t on_body(const char* at, std::size_t, std::size_t size, void* user) n
 }
 
 std::size_t on_read(char* to, std::size_t, std::size_t room, void* user) noexcept {
-    auto& t = *static_cast<transfer*>(user);
+    transfer& t = *static_cast<wire*>(user)->user;
     return guarded(t, CURL_READFUNC_ABORT, [&]() -> std::size_t {
         std::size_t taken = 0;
         if (t.of.messenger().take(t, to, room, taken)) return taken;
@@ -112,7 +112,7 @@ std::size_t on_read(char* to, std::size_t, std::size_t room, void* user) noexcep
 
 /// A connection stands, and the request is about to be sent.
 int on_connected(void* user, char*, char*, int, int) noexcept {
-    auto& t = *static_cast<transfer*>(user);
+    transfer& t = *static_cast<wire*>(user)->user;
     t.last_byte_ns = t.of.now();
     ++t.sends;
     t.of.met(t);
@@ -133,8 +133,8 @@ void append_field(string_list& to, const std::string& name, std::string_view val
 }
 
 /// The fields to send: `own` and the session's, without `credentials` only those that are none.
-string_list
-fields_of(const header_list& own, const header_list& common, bool credentials, bool has_body) {
+string_list fields_of(const header_list& own, const settings& of, bool credentials, bool has_body) {
+    const header_list& common = of.options.headers;
     string_list made;
     const auto has = [&](const char* name) { return own.get(name) || common.get(name); };
     for (const auto& [name, value] : common) {
@@ -144,6 +144,7 @@ fields_of(const header_list& own, const header_list& common, bool credentials, b
     for (const auto& [name, value] : own) {
         if (credentials || !is_credential(name)) append_field(made, name, value);
     }
+    if (!has("User-Agent")) append_field(made, "User-Agent", of.user_agent);
     if (!has("Accept-Encoding")) append(made, "Accept-Encoding: gzip, deflate");
     if (!has_body) return made;
     if (!has("Content-Type")) append(made, "Content-Type:"); // libcurl's is that of a web form
@@ -153,8 +154,8 @@ fields_of(const header_list& own, const header_list& common, bool credentials, b
 
 } // namespace
 
-string_list plain_fields(const header_list& common) {
-    return fields_of({}, common, true, false);
+string_list plain_fields(const settings& of) {
+    return fields_of({}, of, true, false);
 }
 
 std::unique_ptr<wire> make_wire(const settings& of) {
@@ -178,9 +179,14 @@ std::unique_ptr<wire> make_wire(const settings& of) {
 #if LIBCURL_VERSION_NUM >= 0x075700
     set(easy, CURLOPT_QUICK_EXIT, 1L); // do not wait for a look-up of a name that is given up
 #endif
-    set(easy, CURLOPT_USERAGENT, of.user_agent.c_str());
+    set(easy, CURLOPT_PRIVATE, made.get());
+    set(easy, CURLOPT_HEADERDATA, made.get());
+    set(easy, CURLOPT_WRITEDATA, made.get());
+    set(easy, CURLOPT_READDATA, made.get());
+    set(easy, CURLOPT_PREREQDATA, made.get());
     if (options.cookies) set(easy, CURLOPT_COOKIEFILE, ""); // on, and nothing to read
     if (options.proxy) set(easy, CURLOPT_PROXY, options.proxy->c_str());
+    if (options.proxy && options.proxy->empty()) set(easy, CURLOPT_NOPROXY, ""); // look no further
     set(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
     if (!options.ca_file.empty()) set(easy, CURLOPT_CAINFO, options.ca_file.c_str());
     if (!options.verify_tls) {
@@ -198,27 +204,28 @@ std::unique_ptr<wire> make_wire(const settings& of) {
 }
 
 void configure(transfer& t, const settings& of) {
-    CURL* const easy = t.line->easy.get();
+    using enum wire::set_up;
+    wire& line = *t.line;
+    CURL* const easy = line.easy.get();
     const request& what = t.what;
-    t.line->error[0] = '\0';
+    line.user = &t;
+    line.error[0] = '\0';
     set(easy, CURLOPT_URL, what.url.c_str());
-    set(easy, CURLOPT_PRIVATE, &t);
-    set(easy, CURLOPT_HEADERDATA, &t);
-    set(easy, CURLOPT_WRITEDATA, &t);
-    set(easy, CURLOPT_READDATA, &t);
-    set(easy, CURLOPT_PREREQDATA, &t);
-    set(easy, CURLOPT_HTTPGET, 1L); // takes back what the last transfer set
-    set(easy, CURLOPT_CUSTOMREQUEST, what.method == "GET" ? nullptr : what.method.c_str());
-    bool has_body = false;
+    const bool is_get = what.method == "GET";
+    const bool has_body = what.body_source || !what.body.empty() || what.method == "POST" ||
+                          what.method == "PUT" || what.method == "PATCH";
+    const bool plain = is_get && what.headers.empty() && !has_body && !t.abroad;
+    const wire::set_up wanted = !plain ? other : t.target.tls ? get_tls : get;
+    if (plain && line.is == wanted) return; // most requests are like the one before
+    line.is = other;                        // until all of it has been set
+    set(easy, CURLOPT_HTTPGET, 1L);         // takes back what the last transfer set
+    set(easy, CURLOPT_CUSTOMREQUEST, is_get ? nullptr : what.method.c_str());
     if (what.method == "HEAD") {
         set(easy, CURLOPT_NOBODY, 1L);
     } else if (what.body_source) {
-        has_body = true;
         set(easy, CURLOPT_UPLOAD, 1L);
         set(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t{-1});
-    } else if (!what.body.empty() || what.method == "POST" || what.method == "PUT" ||
-               what.method == "PATCH") {
-        has_body = true;
+    } else if (has_body) {
         set(easy, CURLOPT_POSTFIELDS, what.body.c_str());
         set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(what.body.size()));
         set(easy, CURLOPT_CUSTOMREQUEST, what.method.c_str());
@@ -228,9 +235,12 @@ void configure(transfer& t, const settings& of) {
     set(easy,
         CURLOPT_HTTP_VERSION,
         long{t.target.tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1});
-    const bool plain = what.headers.empty() && !has_body && !t.abroad;
-    if (!plain) t.fields = fields_of(what.headers, of.options.headers, !t.abroad, has_body);
+    // It is among the fields, where libcurl does not put it together for each request anew; for the
+    // proxy that it asks to connect it to a TLS server it looks here.
+    set(easy, CURLOPT_USERAGENT, t.target.tls ? of.user_agent.c_str() : nullptr);
+    if (!plain) t.fields = fields_of(what.headers, of, !t.abroad, has_body);
     set(easy, CURLOPT_HTTPHEADER, plain ? of.plain_fields.get() : t.fields.get());
+    line.is = wanted;
 }
 
 } // namespace heddle::http::detail

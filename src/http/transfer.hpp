@@ -49,7 +49,12 @@ private:
 
 /// An easy handle of libcurl, used for one transfer after the other.
 struct wire {
+    /// How `configure` has left it: for a GET without fields of its own, or for anything else.
+    enum class set_up { other, get, get_tls };
+
     easy_handle easy;
+    transfer* user = nullptr; ///< what libcurl's callbacks are about
+    set_up is = set_up::other;
     char error[CURL_ERROR_SIZE] = "";
 };
 
@@ -74,20 +79,21 @@ struct transfer {
     turn_is turn = turn_is::none; ///< changed by `slots` only, like `at`
     server* at = nullptr;
 
-    std::unique_ptr<wire> line; ///< while it runs
-    string_list fields;         ///< null for a request without any of its own
-    std::optional<answer> incoming;
-    std::exception_ptr failure; ///< what a callback threw; ends the transfer
-    std::int64_t sent = 0;      ///< bytes of the body, when they were last counted
-    int sends = 0;              ///< how often a connection stood ready for it, in this hop
-    bool paused = false;        ///< the server waits for us
+    std::unique_ptr<wire> line;       ///< while it runs
+    std::size_t index = 0;            ///< where, among those that run or rest
+    string_list fields;               ///< null for a request without any of its own
+    std::unique_ptr<answer> incoming; ///< apart, as `pauses`: thousands may wait for their turn
+    std::exception_ptr failure;       ///< what a callback threw; ends the transfer
+    std::int64_t sent = 0;            ///< bytes of the body, when they were last counted
+    int sends = 0;                    ///< how often a connection stood ready for it, in this hop
+    bool paused = false;              ///< the server waits for us
 
     std::int64_t began_ns = 0; ///< its first turn
     std::int64_t total_ns = 0; ///< when `timeout` is over; 0: no limit. So with the others
     std::int64_t connect_ns = 0;
     std::int64_t last_byte_ns = 0;
     std::int64_t rests_until_ns = 0; ///< when the next attempt may begin
-    std::optional<heddle::detail::retry_pauses> pauses;
+    std::unique_ptr<heddle::detail::retry_pauses> pauses;
 
     std::vector<std::string> chain; ///< the URLs that redirected
     bool abroad = false;            ///< redirected to another origin: no credentials any more
@@ -105,7 +111,7 @@ std::exception_ptr explain(const transfer& t, CURLcode result);
 /// Prepares `t.line` for what `t` asks.
 void configure(transfer& t, const settings& of);
 /// The header fields of a request that has none of its own and no body.
-string_list plain_fields(const header_list& common);
+string_list plain_fields(const settings& of);
 /// What an easy handle needs once, for all its transfers.
 std::unique_ptr<wire> make_wire(const settings& of);
 

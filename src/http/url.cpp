@@ -1,6 +1,7 @@
 #include "url.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <stdexcept>
@@ -12,17 +13,40 @@ namespace {
 constexpr std::size_t longest_url = 64 * 1024;
 constexpr std::size_t longest_host = 253, longest_label = 63;
 
-char lower(char c) noexcept {
+constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
-bool is_digit(char c) noexcept {
+constexpr bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
 }
 bool is_hex(char c) noexcept {
     return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f');
 }
-bool is_alphanumeric(char c) noexcept {
+constexpr bool is_alphanumeric(char c) noexcept {
     return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+/// What a character may be in, for the loops over each one of a URL or header.
+struct classes {
+    std::array<bool, 256> url{}, token{};
+
+    consteval classes() {
+        for (std::size_t i = 0; i < url.size(); ++i) {
+            const char c = static_cast<char>(i);
+            url[i] = i > ' ' && i < 0x7f && !contains("<>\"\\", c);
+            token[i] = is_alphanumeric(c) || contains("!#$%&'*+-.^_`|~", c);
+        }
+    }
+    static constexpr bool contains(std::string_view all, char c) { return all.find(c) != all.npos; }
+};
+constexpr classes known;
+
+bool is_all(const std::array<bool, 256>& of, std::string_view text) noexcept {
+    return std::ranges::all_of(text, [&](char c) { return of[static_cast<unsigned char>(c)]; });
+}
+
+bool begins_with(std::string_view url, std::string_view scheme) noexcept {
+    return equal_ignoring_case(url.substr(0, scheme.size()), scheme);
 }
 
 [[noreturn]] void refuse(std::string_view url, const std::string& why) {
@@ -30,9 +54,10 @@ bool is_alphanumeric(char c) noexcept {
 }
 
 void check_characters(std::string_view url) {
+    if (is_all(known.url, url)) return;
     for (const char each : url) {
         const auto c = static_cast<unsigned char>(each);
-        if (c > ' ' && c < 0x7f && c != '<' && c != '>' && c != '"' && c != '\\') continue;
+        if (known.url[c]) continue;
         char name[16];
         std::snprintf(name, sizeof name, "%%%02X", c);
         const std::string what = c == ' '    ? "a space"
@@ -82,10 +107,6 @@ int port_number(std::string_view url, std::string_view digits, bool tls) {
 
 } // namespace
 
-std::string origin::text() const {
-    return (tls ? "https://" : "http://") + host + ':' + std::to_string(port);
-}
-
 origin parse_url(std::string_view url) {
     if (url.size() > longest_url) {
         refuse(url,
@@ -93,15 +114,14 @@ origin parse_url(std::string_view url) {
                    std::to_string(longest_url) + " are sent: use the body of a POST");
     }
     check_characters(url);
-    const std::size_t colon = url.find("://");
-    const std::string scheme = lower_case(url.substr(0, colon == url.npos ? 0 : colon));
-    if (scheme != "http" && scheme != "https") {
+    origin made;
+    made.tls = begins_with(url, "https://");
+    if (!made.tls && !begins_with(url, "http://")) {
         refuse(url, "does not begin with http:// or https://");
     }
-    origin made;
-    made.tls = scheme == "https";
-    std::string_view authority = url.substr(colon + 3);
-    authority = authority.substr(0, authority.find_first_of("/?#"));
+    std::string_view authority = url.substr(made.tls ? 8 : 7);
+    const auto is_end = [](char c) { return c == '/' || c == '?' || c == '#'; };
+    authority = {authority.begin(), std::ranges::find_if(authority, is_end)};
     if (authority.find('@') != authority.npos) {
         refuse("http://...@" + std::string(authority.substr(authority.rfind('@') + 1)),
                "contains a user name or password, which end up in logs; send an Authorization "
@@ -152,17 +172,14 @@ std::string lower_case(std::string_view text) {
 }
 
 std::string_view trimmed(std::string_view text) noexcept {
-    constexpr std::string_view blanks = " \t";
-    const std::size_t first = text.find_first_not_of(blanks);
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+    const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+    return text;
 }
 
 bool is_token(std::string_view text) noexcept {
-    constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::ranges::all_of(text, [&](char c) {
-        return is_alphanumeric(c) || others.find(c) != others.npos;
-    });
+    return !text.empty() && is_all(known.token, text);
 }
 
 } // namespace heddle::http::detail

@@ -1,6 +1,8 @@
 /// What of a URL matters before anything is sent, and the words for text that comes from outside.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -12,9 +14,12 @@ struct origin {
     std::string host; ///< lower case; an IPv6 address in its brackets
     int port = 0;
 
-    /// "https://host:443", the same for each URL of this server.
-    std::string text() const;
     friend bool operator==(const origin&, const origin&) = default;
+};
+struct hash_of_origin {
+    std::size_t operator()(const origin& o) const noexcept {
+        return std::hash<std::string>()(o.host) + static_cast<std::size_t>(o.port);
+    }
 };
 
 /// Checks `url` and returns its origin.

@@ -3,9 +3,11 @@
 #include <heddle/error.hpp>
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -145,6 +147,17 @@ void drop_large() noexcept {
     std::vector<std::unique_ptr<lent_memory>> dropped; // freed without the lock
     const std::unique_lock lock(the_shelf().mutex, std::try_to_lock);
     if (lock) dropped.swap(the_shelf().kept);
+}
+
+void expect_large(void* memory, std::size_t count) noexcept {
+    // Whole large pages only: what lies around this memory is not ours. No matter if it is refused.
+    constexpr std::uintptr_t page = std::uintptr_t{2} << 20;
+    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(memory);
+    const std::uintptr_t first = (begin + page - 1) / page * page,
+                         last = (begin + count) / page * page;
+    if (first < last) {
+        (void)madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+    }
 }
 
 large_view::large_view(shared_descriptor lent, std::size_t count) : memory_(std::move(lent), true) {

@@ -24,12 +24,6 @@ void pass_stop_on(const local_worker& to, const call_id& id) noexcept {
 }
 } // namespace
 
-std::size_t local_worker::load() const noexcept {
-    std::size_t count = 0;
-    for (const sent_call& s : sent) count += !s.taken_back;
-    return count;
-}
-
 bool local_worker::withdraw(sent_call& s) noexcept {
     if (s.started || s.taken_back) return false;
     std::uint32_t expected = claims::offered;
@@ -37,6 +31,7 @@ bool local_worker::withdraw(sent_call& s) noexcept {
         return false;
     page().of(s.ticket).tell_watchers();
     s.taken_back = true;
+    ++taken_back;
     s.deadline_ns = 0;
     return true;
 }
@@ -78,6 +73,7 @@ void local_workers::submit(const call_id& id, carried_call&& c) {
         if (local_worker* const to = least_loaded()) {
             const bool idle = to->sent.empty();
             send(*to, id, std::move(c));
+            ring(*to);
             if (!flush(*to) || (!idle && wanted_workers() > 0)) wake();
             return;
         }
@@ -188,15 +184,29 @@ local_worker* local_workers::least_loaded() {
     return best;
 }
 
-/// Sends what can be sent; false if something waits for a socket to take more.
-bool local_workers::dispatch() {
+void local_workers::send_queued() {
     while (!queue_.empty()) {
         local_worker* const to = least_loaded();
-        if (!to) break;
-        auto first = queue_.extract(queue_.begin());
-        send(*to, first.key(), std::move(first.mapped()));
+        if (!to) return;
+        const auto first = queue_.begin();
+        send(*to, first->first, std::move(first->second));
+        queue_.erase(first);
     }
-    if (queue_.empty()) rebalance();
+    rebalance();
+}
+
+/// Sends what can be sent; false if something waits for a socket to take more.
+bool local_workers::dispatch() {
+    {
+        // Not one by one: to be woken costs a worker far more than a short call.
+        struct at_end {
+            local_workers& of;
+            ~at_end() {
+                for (const auto& w : of.workers_) of.ring(*w);
+            }
+        } const ringing{*this};
+        send_queued();
+    }
     bool all_sent = true;
     for (const auto& w : workers_) all_sent = flush(*w) && all_sent;
     return all_sent;
@@ -223,34 +233,46 @@ void local_workers::rebalance() {
     }
 }
 
+/// The worker learns of it by ring(). What may fail comes first, and leaves `c` alone.
 void local_workers::send(local_worker& w, const call_id& id, carried_call&& c) {
     forget_taken_back(w);
-    sent_call s{.id = id, .what = std::move(c), .ticket = w.tickets};
-    const bool stop = s.what.stop_requested;
+    const bool stop = c.stop_requested;
     const std::uint32_t modules = modules_named();
-    const std::span<const std::byte> frame = s.what.bytes->frame();
+    const std::span<const std::byte> frame = c.bytes->frame();
     claims::slot& slot = w.page().of(w.tickets);
-    if (frame.size() <= claims::small && s.what.bytes->descriptors().empty() &&
+    w.sent.push_back({.id = id, .what = {}, .ticket = w.tickets});
+    if (frame.size() <= claims::small && c.bytes->descriptors().empty() &&
         w.modules_known == modules) {
         slot.call_size = static_cast<std::uint32_t>(frame.size());
         std::memcpy(slot.bytes.data(), frame.data(), frame.size());
     } else {
-        slot.call_size = 0;
-        for (; w.modules_known < modules; ++w.modules_known) {
-            w.out.add(describe_module(w.modules_known));
+        try {
+            slot.call_size = 0;
+            for (; w.modules_known < modules; ++w.modules_known) {
+                w.out.add(describe_module(w.modules_known));
+            }
+            w.out.add(c.bytes);
+        } catch (...) {
+            w.sent.pop_back();
+            throw;
         }
-        w.out.add(s.what.bytes);
     }
+    w.sent.back().what = std::move(c);
     // relaxed: nobody looks before `offered`. Those who slept here have been woken.
     slot.watched.store(claims::nobody, std::memory_order_relaxed);
     slot.state.store(claims::offered);
-    w.sent.push_back(std::move(s));
     ++w.tickets;
     start_next(w);
     if (stop) pass_stop_on(w, id);
+}
+
+/// Tells the worker of what it has been sent since the last time.
+void local_workers::ring(local_worker& w) noexcept {
+    const std::size_t fresh = w.tickets - w.rung;
+    if (fresh == 0) return;
     w.ring();
-    // The worker tells of the answer to its last call when it sleeps, which it does not now.
-    if (w.sent.size() > 1 && is_untold(w, w.sent[w.sent.size() - 2])) wake();
+    // The worker tells of the answer to the call before when it sleeps, which it does not now.
+    if (w.sent.size() > fresh && is_untold(w, w.sent[w.sent.size() - fresh - 1])) wake();
 }
 
 bool local_workers::is_untold(const local_worker& w, const sent_call& s) noexcept {
@@ -269,6 +291,7 @@ void local_workers::let_watchers_go(local_worker& w, const sent_call& s) noexcep
 void local_workers::forget_taken_back(local_worker& w) {
     while (!w.sent.empty() && w.sent.front().taken_back && w.sent.front().ticket < w.past) {
         w.sent.pop_front();
+        --w.taken_back;
     }
 }
 

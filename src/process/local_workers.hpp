@@ -48,7 +48,9 @@ struct local_worker {
     child process;
     state now = state::starting;
     std::deque<sent_call> sent; ///< oldest first; what has been answered is no longer here
+    std::size_t taken_back = 0; ///< of those
     std::uint64_t tickets = 0;  ///< how many calls it has been sent
+    std::uint64_t rung = 0;     ///< how many of those it has been told of
     std::uint64_t past = 0;     ///< how many of those it has surely looked at
     std::uint32_t modules_known = 0;
     frame_sink out;
@@ -58,12 +60,15 @@ struct local_worker {
     bool timed_out = false; ///< its running call was
     bool ended = false;
 
-    std::size_t load() const noexcept;
+    std::size_t load() const noexcept { return sent.size() - taken_back; }
     claims& page() const noexcept { return *reinterpret_cast<claims*>(process.shared->data()); }
     /// Takes `s` back from the worker; false if the worker has it already.
     bool withdraw(sent_call& s) noexcept;
     /// Tells the worker of what has been sent, and that there will be no more if it is leaving.
-    void ring() const noexcept { page().ring(tickets, now == state::leaving); }
+    void ring() noexcept {
+        rung = tickets;
+        page().ring(tickets, now == state::leaving);
+    }
     /// Looks how far the worker has got.
     void note_past() noexcept;
 };
@@ -127,6 +132,8 @@ private:
     claims::attention attention_to(const local_worker& w, bool goes_on) const noexcept;
     void call_ended(local_worker& w, reader frame);
     bool dispatch();
+    void send_queued();
+    void ring(local_worker& w) noexcept;
     static bool flush(local_worker& w);
     static bool is_untold(const local_worker& w, const sent_call& s) noexcept;
     static void let_watchers_go(local_worker& w, const sent_call& s) noexcept;

@@ -1,5 +1,7 @@
 /// The pool itself: tasks on one side, the transport on the other.
+#include "../core/birth.hpp"
 #include "../core/context.hpp"
+#include "../core/words.hpp"
 #include "local_workers.hpp"
 
 #include <heddle/detail/atomic.hpp>
@@ -55,15 +57,15 @@ carrier_options checked(const process_pool_options& given) {
 class process_engine final : public transport_client {
 public:
     explicit process_engine(const carrier_options& options)
-        : options_(options), born_in_(forks()), carrier_(new local_workers(options, *this)) {}
+        : options_(options), carrier_(new local_workers(options, *this)) {}
     ~process_engine() {
-        if (gone_after_fork()) carrier_.release(); // its thread is not here: leak it
+        if (born_.was_elsewhere()) carrier_.release(); // its thread is not here: leak it
     }
 
     void start(const std::shared_ptr<process_engine>& self) { carrier_->start(self); }
 
     void submit(const std::shared_ptr<process_engine>& self, task& t, call_record& r, message m) {
-        if (gone_after_fork()) {
+        if (born_.was_elsewhere()) {
             throw forked_error("the process pool was created before fork(), and its thread does "
                                "not exist in this child; create a pool of its own in the child");
         }
@@ -71,7 +73,7 @@ public:
         r.id = {-t.priority(), next_number_.fetch_add(1, std::memory_order_relaxed)};
         r.engine = self;
         m.seal(static_cast<std::uint16_t>(frame_kind::call), r.id.number);
-        t.set_owner(nullptr, born_in_);
+        t.set_owner(nullptr, born_.forks());
         carried_call made;
         made.of = &t;
         made.record = &r;
@@ -79,23 +81,23 @@ public:
         carrier_->submit(r.id, std::move(made));
     }
     void cancel(task& t, const call_record& r) noexcept {
-        if (!gone_after_fork() && carrier_->cancel(r.id)) t.drop_owner();
+        if (!born_.was_elsewhere() && carrier_->cancel(r.id)) t.drop_owner();
     }
     void fetch(const call_record& r) noexcept {
-        if (!gone_after_fork()) carrier_->fetch(r.id);
+        if (!born_.was_elsewhere()) carrier_->fetch(r.id);
     }
     void request_stop(const call_record& r) noexcept {
-        if (!gone_after_fork()) carrier_->request_stop(r.id);
+        if (!born_.was_elsewhere()) carrier_->request_stop(r.id);
     }
     void close(closing how, bool wait) {
-        if (gone_after_fork()) return;
+        if (born_.was_elsewhere()) return;
         carrier_->close(how);
         if (!wait) return;
         const blocking_section section({}, true, deadline::never());
         carrier_->join();
     }
     int workers() const noexcept { return carrier_->workers(); }
-    std::size_t pending() const noexcept { return gone_after_fork() ? 0 : carrier_->pending(); }
+    std::size_t pending() const noexcept { return born_.was_elsewhere() ? 0 : carrier_->pending(); }
 
     bool started(const carried_call& c) noexcept override {
         return c.of->start() || c.of->current() == phase::running;
@@ -120,15 +122,6 @@ public:
     }
 
 private:
-    static int forks() {
-        watch_forks();
-        // relaxed: see forks_survived.
-        return forks_survived.load(std::memory_order_relaxed);
-    }
-    bool gone_after_fork() const noexcept {
-        // relaxed: as above.
-        return forks_survived.load(std::memory_order_relaxed) != born_in_;
-    }
     static std::string name_of(const carried_call& c) {
         const call_record& r = *c.record;
         if (r.items == 0) return "task " + c.of->describe();
@@ -141,16 +134,13 @@ private:
             return std::make_exception_ptr(
                 broken_process_pool_error(name + " was lost: " + how.cause));
         }
-        const std::int64_t limit_us = options_.task_timeout.value_or(duration(0)).count() / 1000;
-        const std::string limit = limit_us < 10'000 ? std::to_string(limit_us) + " µs"
-                                                    : std::to_string(limit_us / 1000) + " ms";
-        return std::make_exception_ptr(
-            timeout_error(name + " ran longer than the pool's task_timeout of " + limit +
-                          ", so its worker was killed"));
+        return std::make_exception_ptr(timeout_error(
+            name + " ran longer than the pool's task_timeout of " +
+            in_words(options_.task_timeout.value_or(duration(0))) + ", so its worker was killed"));
     }
 
     const carrier_options options_;
-    const int born_in_;
+    const birth born_;
     /// Protocol: a counter.
     atomic<std::uint64_t> next_number_{0};
     std::unique_ptr<transport> carrier_;

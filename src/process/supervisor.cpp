@@ -286,6 +286,7 @@ void local_workers::bury(local_worker& w, const exit_status& status) {
         else end_call(std::move(s.what), completion::kind::lost, cause + tries);
     }
     w.sent.clear();
+    w.taken_back = 0;
 }
 
 } // namespace heddle::detail

@@ -76,6 +76,33 @@ TEST(HttpSession, SendsMethodHeadersAndBody) {
     EXPECT_EQ(text({.method = "PATCH", .body = nul}), "PATCH|session|session|" + nul + "||");
 }
 
+TEST(HttpSession, ARequestLeavesNothingToTheNextOneOnItsConnection) {
+    fault_server server(fault_server::for_each_request([](connection& c, const auto& a) {
+        int agents = 0;
+        for (std::size_t at = 0; (at = a.head.find("User-Agent:", at)) != a.head.npos; ++at) {
+            ++agents;
+        }
+        const std::string what = a.method() + '|' + a.body + '|' + a.field("X-Own") + '|' +
+                                 a.field("User-Agent").substr(0, 7) + '|' + std::to_string(agents);
+        c.answer(a.method() == "HEAD" ? "" : what, "X-Asked: " + what + "\r\n");
+    }));
+    session s({.max_connections_per_host = 1});
+    const auto asked = [&](heddle::http::request what) {
+        what.url = server.url();
+        return s.request(std::move(what)).result().headers.get("X-Asked").value_or("");
+    };
+    const auto plain = [&] { return s.get(server.url()).result().body; };
+    EXPECT_EQ(plain(), "GET|||heddle/|1");
+    EXPECT_EQ(asked({.method = "POST", .body = "data"}), "POST|data||heddle/|1");
+    EXPECT_EQ(plain(), "GET|||heddle/|1");
+    EXPECT_EQ(asked({.headers = {{"X-Own", "1"}, {"User-Agent", "another"}}}), "GET||1|another|1");
+    EXPECT_EQ(plain(), "GET|||heddle/|1");
+    EXPECT_EQ(asked({.method = "HEAD"}), "HEAD|||heddle/|1");
+    EXPECT_EQ(plain(), "GET|||heddle/|1");
+    EXPECT_EQ(plain(), "GET|||heddle/|1");
+    EXPECT_EQ(server.connections(), 1);
+}
+
 TEST(HttpSession, KeepsItsConnections) {
     fault_server server(echo());
     session s;

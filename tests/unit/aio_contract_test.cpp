@@ -343,6 +343,45 @@ TEST(AioContract, AFailureOfShieldedWorkThatNobodyAwaitsNamesTheCoroutine) {
     EXPECT_NE(lost.at(0).address, nullptr);
 }
 
+TEST(AioContract, EachFurtherFailureOfAGroupIsToldWithItsTextAndCoroutine) {
+    struct code {
+        static aio::task<> first() {
+            co_await aio::sleep_for(0s);
+            throw std::runtime_error("one");
+        }
+        static aio::task<> breaks_while_cancelled(const char* why) {
+            try {
+                co_await aio::sleep_for(1h);
+            } catch (const heddle::cancelled_error&) {
+            }
+            throw std::runtime_error(why);
+        }
+        static aio::task<> group() {
+            co_await aio::with_task_group([](aio::task_group& g) -> aio::task<> {
+                g.spawn(first());
+                g.spawn(breaks_while_cancelled("two"));
+                g.spawn(breaks_while_cancelled("three"));
+                co_return;
+            });
+        }
+    };
+    lost_failures lost;
+    try {
+        aio::run(code::group());
+        FAIL() << "nothing failed";
+    } catch (const std::runtime_error& e) {
+        EXPECT_STREQ(e.what(), "one");
+    }
+    ASSERT_EQ(lost.count(), 2u);
+    EXPECT_EQ(lost.text(0), "std::runtime_error: two");
+    EXPECT_EQ(lost.text(1), "std::runtime_error: three");
+    for (const std::size_t i : {0, 1}) {
+        const std::string& name = lost.at(i).task_name;
+        EXPECT_NE(name.find("group that had failed already"), std::string::npos) << name;
+        EXPECT_EQ(name.find("(ended)"), std::string::npos) << name;
+    }
+}
+
 TEST(AioContract, AShortTimeLimitIsToldInMicroseconds) {
     try {
         run_virtually(aio::timeout(500us, pause(1s)));

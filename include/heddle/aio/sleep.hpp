@@ -28,10 +28,13 @@ public:
     ~sleep_awaiter() override = default;
 
     bool await_ready() { return refused("sleep_for"); }
-    void await_suspend(std::coroutine_handle<> at);
+    void await_suspend(std::coroutine_handle<> at) {
+        length_ > duration::zero() ? sleep(at) : yield(at);
+    }
     void await_resume() const { throw_if_refused(); }
 
 private:
+    void sleep(std::coroutine_handle<> at);
     void expired() noexcept override { resume(); }
     void cancel() noexcept override {
         disarm();

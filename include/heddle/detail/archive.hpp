@@ -76,6 +76,9 @@ public:
         const large_view lent = from_.take_large(size);
         if (lent.aligned_for(alignof(element))) {
             const auto* const first = reinterpret_cast<const element*>(lent.data());
+            into.clear();
+            into.reserve(count);
+            expect_large(into.data(), size);
             into.assign(first, first + count);
         } else {
             into.resize(count);

@@ -74,21 +74,35 @@ private:
 /// a large gather have left it since they were made.
 inline constexpr std::size_t ahead = 8;
 
+/// Starts the tasks from number `i` up to `end`; false if that failed. A plain function: its loop
+/// is in registers and not in the frame of a coroutine.
+template <class Result, class T>
+bool start_some(gathering<Result>& all,
+                std::vector<aio::task<T>>& tasks,
+                std::size_t i,
+                std::size_t end) noexcept {
+    try {
+        for (const std::size_t count = tasks.size(); i < end; ++i) {
+            if (i + ahead < count) __builtin_prefetch(tasks[i + ahead].frame().address(), 1);
+            const auto place = static_cast<std::uint32_t>(i);
+            all.start(*new gathered<Result, T>(std::move(tasks[i]), place));
+        }
+        return true;
+    } catch (...) {
+        all.fail(std::current_exception()); // who has been started has to end first
+        return false;
+    }
+}
+
 /// Runs all tasks under `all`, at most `limit` at the same time, and awaits them.
 template <class Result, class T>
 aio::task<> run_all(gathering<Result>& all, std::vector<aio::task<T>>& tasks, std::size_t limit) {
     for (const aio::task<T>& each : tasks) {
         if (!each.valid()) throw_task_used(); // before anything has run
     }
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-        if (i + ahead < tasks.size()) __builtin_prefetch(tasks[i + ahead].frame().address(), 1);
-        try {
-            const auto place = static_cast<std::uint32_t>(i);
-            all.start(*new gathered<Result, T>(std::move(tasks[i]), place));
-        } catch (...) {
-            all.fail(std::current_exception()); // who has been started has to end first
-            break;
-        }
+    const std::size_t step = limit == 0 ? tasks.size() : 1;
+    for (std::size_t i = 0; i < tasks.size(); i += step) {
+        if (!start_some(all, tasks, i, i + step)) break;
         if (limit != 0) co_await all.wait(limit - 1);
     }
     co_await all.wait();

@@ -59,6 +59,8 @@ protected:
     void unsuspend() noexcept;
     /// Lets the job go on at the loop's next turn. On the loop's thread.
     void resume() noexcept;
+    /// Both in one: the job goes on in `at` at the loop's next turn.
+    void yield(std::coroutine_handle<> at) noexcept;
     /// The same with `cancelled_error` thrown where the job awaits.
     void resume_cancelled() noexcept {
         refused_ = true;
@@ -134,6 +136,8 @@ public:
     bool cut() const noexcept;
     /// Its task has ended, or was skipped: leaves its list. The job MAY DIE inside.
     void end() noexcept;
+    /// The coroutine of its task, while it has one.
+    std::coroutine_handle<> root_handle() const noexcept;
 
 protected:
     /// Takes charge of running a task, which ends this job when it ends. Throws
@@ -153,7 +157,6 @@ private:
 
     enum class state : unsigned char { queued, running, suspended };
 
-    std::coroutine_handle<> root_handle() const noexcept;
     /// It runs soon: fetches its coroutine into the cache.
     void prefetch() const noexcept { __builtin_prefetch(at_.address()); }
 
@@ -245,7 +248,7 @@ const std::shared_ptr<mailbox>& this_mailbox();
 /// Sends `m`; false if the loop has gone. Any thread; wakes the loop if it sleeps.
 bool post(mailbox& to, mail& m) noexcept;
 
-/// The name and place of a suspended or new coroutine's function, for people. Slow.
+/// The name and place of a coroutine's function, while its frame exists; for people. Slow.
 std::string describe_coroutine(std::coroutine_handle<> h);
 
 } // namespace heddle::detail

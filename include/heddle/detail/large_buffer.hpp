@@ -21,6 +21,10 @@ bool keeps_large() noexcept;
 void drop_large() noexcept;
 inline constexpr int large_kept_ms = 1000;
 
+/// Tells the system that so much memory is about to be filled: it may then come in large pages,
+/// where each fault of a small one costs more than copying what goes into it.
+void expect_large(void* memory, std::size_t count) noexcept;
+
 /// What lend_large was given, as it arrives; or bytes that lie somewhere else. Thread safety:
 /// none. Lifetime: the lender may use the memory again when this goes.
 class large_view {

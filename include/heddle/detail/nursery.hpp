@@ -113,7 +113,8 @@ public:
     /// Cancels all children, those still to be started too.
     void cancel_all() noexcept;
     /// The parent will be thrown this, unless something else failed before; cancels all children.
-    void fail(std::exception_ptr why) noexcept;
+    /// `of` is the coroutine that failed, if one did.
+    void fail(std::exception_ptr why, std::coroutine_handle<> of = nullptr) noexcept;
 
     /// What `wait` gives; not the nursery itself, which g++ 12 would copy.
     struct waiting {
@@ -142,6 +143,7 @@ private:
     const char* what() const noexcept override { return "its children"; }
     const job_list* children() const noexcept override { return &children_; }
     void ended(child_base& c) noexcept;
+    void failed(const child_base& c) noexcept;
     bool enough() const noexcept { return running_ <= (cancelling_ ? 0 : enough_); }
 
     job_list children_;

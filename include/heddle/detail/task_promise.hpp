@@ -24,8 +24,11 @@ namespace heddle::detail {
 const void* code_of(std::coroutine_handle<> h) noexcept;
 /// Tells the failure handler of a task that was made and thrown away.
 void report_never_awaited(std::coroutine_handle<> h, const void* made_at) noexcept;
-/// Tells it of a failure that nobody else will hear of; `of` names what failed.
-void report_lost(const std::exception_ptr& failure, const char* of) noexcept;
+/// Tells it of a failure that nobody else will hear of; `of` names what failed, which was the
+/// coroutine `h` if that is not null.
+void report_lost(const std::exception_ptr& failure,
+                 const char* of,
+                 std::coroutine_handle<> h = nullptr) noexcept;
 /// True if it is a cancelled_error.
 bool is_cancellation(const std::exception_ptr& failure) noexcept;
 /// Throws invalid_state_error: this task is empty, or was awaited before.

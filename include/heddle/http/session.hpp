@@ -39,7 +39,8 @@ struct session_options {
     bool verify_tls = true;                ///< false: anybody may pose as the server
     std::string ca_file = {};              ///< PEM certificates to trust; empty: the system's
     std::optional<std::string> proxy = {}; ///< "http://host:3128"; "": none; unset: as the
-                                           ///< environment says (https_proxy, no_proxy, …)
+                                           ///< environment says (https_proxy, no_proxy, …) when
+                                           ///< the session is made
     bool cookies = true;                   ///< keep cookies, for as long as the session lives
 };
 
