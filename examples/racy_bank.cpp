@@ -4,8 +4,7 @@
 #include <mutex>
 #include <thread>
 
-class bank_account {
-public:
+struct bank_account {
     int get() {
         std::lock_guard lock(mutex);
         return balance;
@@ -15,7 +14,6 @@ public:
         balance -= amount;
     }
 
-private:
     std::mutex mutex;
     int balance = 100;
 };
