@@ -14,6 +14,8 @@ namespace detail {
 
 /// Nanoseconds on the steady clock, or on the test clock while one is installed.
 std::int64_t now_ns() noexcept;
+/// True while a test_clock exists: time passes only when a test says so.
+bool clock_is_set_by_hand() noexcept;
 
 /// A point on the steady clock after which a wait gives up. Wall-clock jumps do not matter.
 struct deadline {

@@ -65,6 +65,10 @@ void futex_wait_manual(const void* word, std::uint32_t expected, deadline limit)
 
 } // namespace
 
+bool clock_is_set_by_hand() noexcept {
+    return manual_installed.load(std::memory_order_relaxed); // pairs with nothing: see above
+}
+
 std::int64_t now_ns() noexcept {
     if (manual_installed.load(std::memory_order_relaxed)) { // pairs with nothing: see above
         std::lock_guard lock(manual().mutex);

@@ -2,6 +2,7 @@
 #include "support/lost_failures.hpp"
 
 #include <heddle/detail/test_clock.hpp>
+#include <heddle/detail/waiting.hpp>
 #include <heddle/future.hpp>
 
 #include <gtest/gtest.h>
@@ -229,6 +230,22 @@ TEST(Future, F45CompletionWinsOverATimeLimitThatHasCome) {
     p.set_value(2);
     clock.advance(1s); // at the same instant, as far as the waiter can tell
     waiter.join();
+}
+
+TEST(Future, ABatchIsNotWaitedForOnAClockThatStandsStill) {
+    heddle::detail::test_clock clock;
+    promise<int> front, later;
+    const future<int> first = front.get_future(), second = later.get_future();
+    std::latch begins(1);
+    std::thread setter([&] {
+        begins.wait();
+        front.set_value(1);
+    });
+    begins.count_down();
+    EXPECT_TRUE(heddle::detail::wait_for_batch(
+        *first.task(), *second.task(), 1ms, heddle::detail::deadline::never()));
+    setter.join();
+    later.set_value(2);
 }
 
 TEST(Future, ManyThreadsMayAskOneResult) {
