@@ -375,7 +375,7 @@ TEST(AioContract, EachFurtherFailureOfAGroupIsToldWithItsTextAndCoroutine) {
     ASSERT_EQ(lost.count(), 2u);
     EXPECT_EQ(lost.text(0), "std::runtime_error: two");
     EXPECT_EQ(lost.text(1), "std::runtime_error: three");
-    for (const std::size_t i : {0, 1}) {
+    for (const std::size_t i : {0U, 1U}) {
         const std::string& name = lost.at(i).task_name;
         EXPECT_NE(name.find("group that had failed already"), std::string::npos) << name;
         EXPECT_EQ(name.find("(ended)"), std::string::npos) << name;
