@@ -168,18 +168,23 @@ void teller::tell_notification(const blocked_thread& b,
         advice = "notify after every change that somebody may wait for.";
         return;
     }
-    if (last->aux == 0) {
-        why = fmt::format("the notification came when nobody waited, and a notification is not "
+    std::string when;
+    for (std::size_t i = 0; i < steps.size(); ++i)
+        if (steps[i].number == last->step && steps[i].kind == last->kind)
+            when = fmt::format(" ({})", row_of(i));
+    const bool woke = std::any_of(events.begin(), events.end(), [&](const event* e) {
+        return e->kind == op::cond_woken && e->thread == b.thread && e->step > last->step;
+    });
+    if (last->aux == 0 || (!woke && b.since_step > last->step)) {
+        why = fmt::format("the notification{} came when {} waited, and a notification is not "
                           "kept. {} began to wait only afterwards, and no other one follows.",
+                          when,
+                          last->aux == 0 ? "nobody" : "only others",
                           capital(sleeper));
         advice = "change the condition while holding the mutex, and wait with a predicate: "
                  "cv.wait(lock, [&] { return condition; }), which looks before it sleeps.";
         return;
     }
-    std::string when;
-    for (std::size_t i = 0; i < steps.size(); ++i)
-        if (steps[i].number == last->step && steps[i].kind == last->kind)
-            when = fmt::format(" ({})", row_of(i));
     const u32 woken = static_cast<u32>(last->after);
     bool sleeps_again = false;
     for (u32 i = 0; i < std::min(c.result.blocked, max_blocked); ++i)
