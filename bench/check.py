@@ -10,7 +10,11 @@ import time
 
 from measuring import HERE, Figure, Row
 
-PEERS = {"gcc_tsan": "g++'s TSan", "clang_tsan": "clang's TSan"}
+PEERS = {
+    "gcc_tsan": "g++'s TSan",
+    "clang_tsan": "clang's TSan",
+    "empty": "a runtime that does nothing",
+}
 SEEDS = range(1, 10)
 ROUNDS = 5  # of what costs are measured by
 CORPUS = os.path.join(HERE, "..", "tests", "check", "racy")
@@ -64,6 +68,7 @@ class Workshop:
             # The runtime without the tool: one run under the default schedule.
             "heddle": (watched, {"LD_LIBRARY_PATH": os.path.dirname(self.heddle)}),
         }
+        found["empty"] = (watched, {"LD_LIBRARY_PATH": self.empty_runtime(watched)})
         peers = {"gcc_tsan": watched}
         if self.clang:
             peers["clang_tsan"] = self.build(source, "-fsanitize=thread", compiler=self.clang)
@@ -71,6 +76,20 @@ class Workshop:
             if program and cost([program], {})[2] == 0:  # some kernels do not suit the real one
                 found[who] = (program, {})
         return found
+
+    def empty_runtime(self, program):
+        """The folder of a libtsan whose functions return at once: what the calls alone cost."""
+        listed = subprocess.run(
+            ["nm", "-D", "--undefined-only", program], capture_output=True, text=True, check=True
+        )
+        called = [word for word in listed.stdout.split() if word.startswith("__tsan_")]
+        folder = os.path.join(self.folder, "empty")
+        os.makedirs(folder, exist_ok=True)
+        library = os.path.join(folder, "libtsan.so.2")
+        command = ["g++", "-x", "c", "-", "-O2", "-shared", "-fPIC", "-Wl,-soname,libtsan.so.2"]
+        text = "".join(f"void {name}(void) {{}}\n" for name in called)
+        subprocess.run([*command, "-o", library], input=text, text=True, check=True)
+        return folder
 
     def check(self, program, seed, *options):
         """A running search."""
