@@ -335,7 +335,7 @@ TEST(AioAsio, WhatAHandlerThrowsIsNotLost) {
         }
     };
     lost_failures lost;
-    aio::run(code::main());
+    aio::run(code::main(), {.watchdog = 0ms});
     ASSERT_EQ(lost.count(), 1u);
     EXPECT_EQ(lost.text(0), "std::runtime_error: in a handler");
 }
