@@ -175,6 +175,12 @@ TEST(HttpStream, ACancelledDownloadLeavesNothing) {
         some.wait();
         EXPECT_TRUE(f.cancel());
         closed.wait();
+        try {
+            (void)f.result();
+            ADD_FAILURE() << "it was cancelled";
+        } catch (const heddle::cancelled_error& e) {
+            EXPECT_STREQ(e.what(), "the task was cancelled before it was done"); // it had begun
+        }
     }
     EXPECT_TRUE(to.is_empty());
 }
