@@ -11,11 +11,11 @@ std::exception_ptr failure_of(task& done) {
     switch (done.current()) {
     case phase::failed: done.look(); return done.ops().failure(done);
     case phase::cancelled: {
-        // Not "before it started": a request, or a call in another process, may have been under way.
+        // Not "before it started": a request, or a call in a process, may have been under way.
         const task_info* info = done.info();
-        const std::string which =
-            info && !info->name.empty() ? "task \"" + info->name + '"' : "the task";
-        return std::make_exception_ptr(cancelled_error(which + " was cancelled before it was done"));
+        std::string text = info && !info->name.empty() ? "task \"" + info->name + '"' : "the task";
+        text += " was cancelled before it was done";
+        return std::make_exception_ptr(cancelled_error(text));
     }
     default: return nullptr;
     }
