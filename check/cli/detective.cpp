@@ -40,13 +40,13 @@ double detective::elapsed() const {
 /// Who writes what when nothing is perturbed: asked once, when there is something to tell.
 void detective::learn_background() {
     if (!known_.writers.empty()) return;
-    session_.replay({}, {}, true);
+    session_.replay({}, replaying::what_fits, true);
     known_ = background_of(session_.shared(), names_);
 }
 
 bool detective::reproduces(const finding& f, std::vector<choice>& choices, bool record) {
     config().wanted = f.signature;
-    session_.replay(choices, {}, record);
+    session_.replay(choices, replaying::what_fits, record);
     return has_shown(f, choices);
 }
 
@@ -74,7 +74,7 @@ void detective::shorten(finding& f) {
     config().wanted = f.signature;
     const trial fails = [&](std::vector<choice>& candidate) {
         if (elapsed() >= until) return false;
-        session_.replay_by_thread(candidate, false);
+        session_.replay(candidate, replaying::by_thread, false);
         return has_shown(f, candidate);
     };
     f.choices = minimise(std::move(f.choices), fails, minimise_budget);
@@ -91,7 +91,7 @@ void detective::try_fewer(finding& f, const std::function<bool()>& fails) {
     if (forced == 0) return;
     const double until = elapsed() + fewest_seconds;
     const recorded_trial run = [&](const std::vector<choice>& choices) {
-        session_.replay(choices, {}, true);
+        session_.replay(choices, replaying::what_fits, true);
         attempt a;
         a.fails = fails();
         a.complete = c.result.decisions < max_decisions && c.result.kind <= failure::livelock;
@@ -126,7 +126,7 @@ void detective::find_telling_schedule(finding& f) {
     const channel& c = session_.shared();
     const trial still_lost = [&](std::vector<choice>& candidate) {
         if (elapsed() >= until) return false;
-        session_.replay_by_thread(candidate, true);
+        session_.replay(candidate, replaying::by_thread, true);
         return has_shown(better, candidate) && loses_update(f);
     };
     bool told = false;

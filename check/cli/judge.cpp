@@ -62,7 +62,7 @@ judge::judge(const program_file& program, const std::vector<std::string>& argume
 
 bool judge::run(const finding& f, const std::vector<choice>& choices, outcome& into) {
     prepare_replay(session_.shared(), f);
-    session_.replay(choices, {}, true);
+    session_.replay(choices, replaying::what_fits, true);
     const run_result& r = session_.shared().result;
     into = {r.kind, r.exited != 0 ? r.exit_status : 0, session_.last_output(), end_of(r)};
     return r.kind <= failure::livelock; // else it was not a run of the program

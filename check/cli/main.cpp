@@ -190,7 +190,8 @@ int do_replay(const command_line& line, const paper& p) {
         s.debug(f.choices, f.checkpoints, f.first_step);
         return bug_found;
     }
-    s.replay(f.choices, f.checkpoints, false);
+    const auto how = f.checkpoints.empty() ? replaying::what_fits : replaying::exactly;
+    s.replay(f.choices, how, false, f.checkpoints);
     const run_result& r = s.shared().result;
     if (r.kind == failure::diverged || r.kind == failure::hung) {
         fmt::print(

@@ -218,20 +218,12 @@ void session::run(u64 first, u64 count) {
 }
 
 void session::replay(const std::vector<choice>& choices,
-                     const std::vector<u32>& checkpoints,
-                     bool record) {
+                     replaying how,
+                     bool record,
+                     const std::vector<u32>& checkpoints) {
     const run_config before = shared_->config;
     shared_->config.record = record;
-    order_replay(
-        choices, checkpoints, checkpoints.empty() ? replaying::what_fits : replaying::exactly);
-    wait_reply();
-    shared_->config = before;
-}
-
-void session::replay_by_thread(const std::vector<choice>& choices, bool record) {
-    const run_config before = shared_->config;
-    shared_->config.record = record;
-    order_replay(choices, {}, replaying::by_thread);
+    order_replay(choices, checkpoints, how);
     wait_reply();
     shared_->config = before;
 }

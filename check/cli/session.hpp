@@ -49,13 +49,12 @@ public:
     /// The last run's outcome is in shared().result, its number in shared().config.schedule.
     void run(u64 first, u64 count);
 
-    /// Repeats one run by its choices; where there are checkpoints, a departure from what was
-    /// recorded ends it.
-    void
-    replay(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, bool record);
-
-    /// Runs what is left of a run whose other choices were taken out.
-    void replay_by_thread(const std::vector<choice>& choices, bool record);
+    /// Repeats one run by its choices, or by what is left of them, and compares its hashes with
+    /// the checkpoints, if there are any.
+    void replay(const std::vector<choice>& choices,
+                replaying how,
+                bool record,
+                const std::vector<u32>& checkpoints = {});
 
     /// Repeats the run under gdb, which takes the terminal and stops at `first_step`; blocks.
     void

@@ -20,10 +20,9 @@ __attribute__((noinline)) void attend(u64 address, u32 size, bool write, u64 pc)
     if (g.recording) record_access(write ? op::write : op::read, address, size, pc);
 }
 
-/// The hottest code of all: what most accesses need, in a handful of instructions. `pc` is where
-/// the caller goes on; 0: the function that this is part of returns there.
+/// The hottest code of all: what most accesses need, in a handful of instructions.
 template <u32 size, bool write>
-inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc = 0) {
+inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc) {
     thread* t = self;
     if (t != g.current) [[unlikely]]
         return; // null before control begins; usual_until is 0 then
@@ -33,10 +32,9 @@ inline __attribute__((always_inline)) void access_memory(const void* p, u64 pc =
         if (write) t->changed_at = step;
         const cell* c = cell_if_any(address);
         if (c == nullptr || !known_in<size, write>(*c, t, address)) [[unlikely]]
-            check_access(address, size, write, false, pc == 0 ? PC : pc);
+            check_access(address, size, write, false, pc);
         return;
     }
-    if (pc == 0) pc = PC;
     if (step >= g.attention || (g.watching && !surely_unlearned(pc))) [[unlikely]]
         return attend(address, size, write, pc);
     if (write) t->changed_at = step;
@@ -120,10 +118,10 @@ HEDDLE_HOOK void __tsan_func_exit() {
 
 #define ACCESSES(size)                                                                             \
     HEDDLE_HOOK void __tsan_read##size(void* p) {                                                  \
-        access_memory<size, false>(p);                                                             \
+        access_memory<size, false>(p, PC);                                                         \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_write##size(void* p) {                                                 \
-        access_memory<size, true>(p);                                                              \
+        access_memory<size, true>(p, PC);                                                          \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_read##size##_pc(void* p, void* pc) {                                   \
         access_memory<size, false>(p, address_of(pc));                                             \
@@ -132,10 +130,10 @@ HEDDLE_HOOK void __tsan_func_exit() {
         access_memory<size, true>(p, address_of(pc));                                              \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_volatile_read##size(void* p) {                                         \
-        access_memory<size, false>(p);                                                             \
+        access_memory<size, false>(p, PC);                                                         \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_volatile_write##size(void* p) {                                        \
-        access_memory<size, true>(p);                                                              \
+        access_memory<size, true>(p, PC);                                                          \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_unaligned_read##size(void* p) {                                        \
         access_range(p, size, false, PC);                                                          \
@@ -150,8 +148,8 @@ HEDDLE_HOOK void __tsan_func_exit() {
         access_range(p, size, true, PC);                                                           \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_read_write##size(void* p) {                                            \
-        access_memory<size, false>(p);                                                             \
-        access_memory<size, true>(p);                                                              \
+        access_memory<size, false>(p, PC);                                                         \
+        access_memory<size, true>(p, PC);                                                          \
     }                                                                                              \
     HEDDLE_HOOK void __tsan_unaligned_read_write##size(void* p) {                                  \
         access_range(p, size, false, PC);                                                          \
@@ -179,8 +177,8 @@ HEDDLE_HOOK void __tsan_write_range_pc(void* p, unsigned long size, void* pc) {
 
 // A destructor sets the object's vptr again; when that changes nothing, nobody can notice.
 HEDDLE_HOOK void __tsan_vptr_update(void** p, void* value) {
-    if (*p != value) access_memory<8, true>(p);
+    if (*p != value) access_memory<8, true>(p, PC);
 }
 HEDDLE_HOOK void __tsan_vptr_read(void** p) {
-    access_memory<8, false>(p);
+    access_memory<8, false>(p, PC);
 }

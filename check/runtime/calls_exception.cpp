@@ -1,8 +1,7 @@
 // Exception objects are counted inside libstdc++, where nobody sees it: the thread that drops the
 // last reference destroys what other threads have read. These hooks order it after them.
+#include "real.hpp"
 #include "sync.hpp"
-
-#include <dlfcn.h>
 
 #include <exception>
 
@@ -18,11 +17,6 @@ void drop_reference(const void* object) {
     release_into(o.clock, self);
 }
 
-template <class F>
-F find(const char* name) {
-    return reinterpret_cast<F>(dlsym(RTLD_NEXT, name));
-}
-
 } // namespace
 
 HEDDLE_HOOK void
@@ -30,13 +24,13 @@ heddle_exception_release(void* pointer) asm("_ZNSt15__exception_ptr13exception_p
 
 HEDDLE_HOOK void heddle_exception_release(void* pointer) {
     static const auto real_release =
-        find<void (*)(void*)>("_ZNSt15__exception_ptr13exception_ptr10_M_releaseEv");
+        real_function<void (*)(void*)>("_ZNSt15__exception_ptr13exception_ptr10_M_releaseEv");
     drop_reference(*static_cast<void**>(pointer)); // its only member is the object's address
     real_release(pointer);
 }
 
 HEDDLE_HOOK void __cxa_end_catch() {
-    static const auto real_end_catch = find<void (*)()>("__cxa_end_catch");
+    static const auto real_end_catch = real_function<void (*)()>("__cxa_end_catch");
     if (has_turn()) {
         std::exception_ptr caught = std::current_exception();
         void* object = nullptr;

@@ -5,7 +5,6 @@
 #include "threads.hpp"
 
 #include <cxxabi.h>
-#include <dlfcn.h>
 
 #include <cstdio>
 #include <cstring>
@@ -92,7 +91,7 @@ HEDDLE_HOOK int __libc_start_main(int (*main)(int, char**, char**),
                                   void* stack_end) {
     using start_t = int (*)(
         int (*)(int, char**, char**), int, char**, void (*)(), void (*)(), void (*)(), void*);
-    const auto start = reinterpret_cast<start_t>(dlsym(RTLD_NEXT, "__libc_start_main"));
+    const auto start = real_function<start_t>("__libc_start_main");
     ensure_started();
     real();
     program_main = main;

@@ -8,8 +8,6 @@
 #include "real.hpp"
 #include "record.hpp"
 
-#include <dlfcn.h>
-
 #include <initializer_list>
 
 using namespace heddle::check;
@@ -30,7 +28,7 @@ enum what { reads, reads_both, reads_second, changes, changes_both, changes_read
 class library_call {
 public:
     library_call(const char* name, six_words& real, u64 pc) : pc_(pc) {
-        if (real == nullptr) real = reinterpret_cast<six_words>(dlsym(RTLD_NEXT, name));
+        if (real == nullptr) real = real_function<six_words>(name);
         inside_ = reinterpret_cast<u64>(real);
         told_ = has_turn() && !in_system_module(pc);
     }

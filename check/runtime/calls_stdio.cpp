@@ -1,7 +1,6 @@
 // What the C library's formatting and output read and write of the program's memory.
 #include "access.hpp"
-
-#include <dlfcn.h>
+#include "real.hpp"
 
 #include <cstdarg>
 #include <cstdio>
@@ -14,19 +13,12 @@ using namespace heddle::check::rt;
 
 namespace {
 
-template <class F>
-F* real_function(F*& known, const char* name) {
-    if (known == nullptr) known = reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
-    return known;
-}
-
 using format_into = int(char*, std::size_t, const char*, va_list);
 
 /// As vsnprintf(): says how long the text is, or would have been. Written twice: how much is needed
 /// must be told first, since others may have the turn before it is done.
 int print(char* to, std::size_t size, const char* format, va_list arguments, u64 pc) {
-    static format_into* known;
-    format_into* const real = real_function(known, "vsnprintf");
+    static const auto real = real_function<format_into*>("vsnprintf");
     va_list again;
     va_copy(again, arguments);
     const int length = real(nullptr, 0, format, again);
@@ -63,17 +55,18 @@ HEDDLE_HOOK int sprintf(char* to, const char* format, ...) {
 }
 
 HEDDLE_HOOK int puts(const char* text) {
-    static int (*real)(const char*);
+    static const auto real = real_function<int (*)(const char*)>("puts");
     access_for(text, std::strlen(text) + 1, false, PC);
-    return real_function(real, "puts")(text);
+    return real(text);
 }
 HEDDLE_HOOK int fputs(const char* text, FILE* file) {
-    static int (*real)(const char*, FILE*);
+    static const auto real = real_function<int (*)(const char*, FILE*)>("fputs");
     access_for(text, std::strlen(text) + 1, false, PC);
-    return real_function(real, "fputs")(text, file);
+    return real(text, file);
 }
 HEDDLE_HOOK std::size_t fwrite(const void* data, std::size_t size, std::size_t count, FILE* file) {
-    static std::size_t (*real)(const void*, std::size_t, std::size_t, FILE*);
+    using call = std::size_t (*)(const void*, std::size_t, std::size_t, FILE*);
+    static const auto real = real_function<call>("fwrite");
     access_for(data, size * count, false, PC);
-    return real_function(real, "fwrite")(data, size, count, file);
+    return real(data, size, count, file);
 }

@@ -100,8 +100,6 @@ int add_module(dl_phdr_info* info, std::size_t, void*) {
     if (is_system(m.path)) {
         system_code[system_count++] = {m.begin, m.end};
         m.instrumented = 2; // system: neither instrumented nor a gap worth telling
-    } else if (m.instrumented == 0) {
-        c.limits |= limit_uninstrumented;
     }
     ++c.modules;
     return 0;

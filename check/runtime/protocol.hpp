@@ -267,7 +267,6 @@ enum limit : u64 {
     limit_cancel = 16,
     limit_clock = 32,
     limit_random = 64,
-    limit_uninstrumented = 128,
     limit_threads = 256,
     limit_fence_pi = 512,
     limit_choices = 1024,

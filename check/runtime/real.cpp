@@ -1,16 +1,12 @@
 #include "real.hpp"
 
-#include "base.hpp"
-
-#include <dlfcn.h>
-
 namespace heddle::check::rt {
 
 namespace {
 
 template <class F>
 void find(F& into, const char* name) {
-    into = reinterpret_cast<F>(dlsym(RTLD_NEXT, name));
+    into = real_function<F>(name);
 }
 
 } // namespace

@@ -2,12 +2,19 @@
 // The functions that ours stand before, for threads that are not under control and for what only
 // the C library can do.
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <time.h>
 
 struct sigaction;
 
 namespace heddle::check::rt {
+
+/// The function of that name which ours stands before; null if there is none.
+template <class F>
+F real_function(const char* name) {
+    return reinterpret_cast<F>(dlsym(RTLD_NEXT, name));
+}
 
 struct real_calls {
     int (*mutex_init)(pthread_mutex_t*, const pthread_mutexattr_t*);

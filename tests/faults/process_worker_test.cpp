@@ -6,6 +6,7 @@
 #include <heddle/mp.hpp>
 #include <heddle/process_pool.hpp>
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -269,6 +270,34 @@ TEST(WorkerFaults, F81ALibraryThatIsMissingIsToldInTheLoadersWords) {
         const int code = told_why_no_worker_starts({"exit code 127", library});
         std::filesystem::remove_all(place);
         _exit(code);
+    });
+    host.join();
+    EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST(WorkerFaults, ALibraryThatWasReplacedByAnotherBuildIsTold) {
+    mp::process host([] {
+        const std::string place = "/tmp/heddle-build-" + std::to_string(getpid());
+        const std::string library = place + "/libanswer.so";
+        std::filesystem::create_directory(place);
+        std::filesystem::copy_file(HEDDLE_TEST_LIBRARY_1, library);
+        void* const loaded = dlopen(library.c_str(), RTLD_NOW);
+        const auto answer = reinterpret_cast<int (*)()>(loaded ? dlsym(loaded, "answer") : nullptr);
+        if (!answer) _exit(1);
+        if (process_pool(1).submit(answer).result() != 1) _exit(2);
+        std::filesystem::remove(library); // the one that is loaded here stays as it is
+        std::filesystem::copy_file(HEDDLE_TEST_LIBRARY_2, library);
+        std::string text = "nothing failed";
+        try {
+            process_pool(1).submit(answer).result();
+        } catch (const heddle::error& e) {
+            text = e.what();
+        }
+        std::filesystem::remove_all(place);
+        const bool told = text.find(library) != std::string::npos &&
+                          text.find("it is another build of the library") != std::string::npos;
+        if (!told) std::fprintf(stderr, "%s\n", text.c_str());
+        _exit(told ? 0 : 3);
     });
     host.join();
     EXPECT_EQ(host.exit_code(), 0);
