@@ -8,12 +8,31 @@
 
 namespace heddle::check {
 
+namespace {
+
+/// The fixed address that the operation stands for: in the unit itself, or (clang) in its table.
+bool fixed_address(Dwarf_Attribute* location, const Dwarf_Op& op, u64& into) {
+    into = op.number;
+    if (op.atom == DW_OP_addr) return true;
+    Dwarf_Attribute in_table;
+    Dwarf_Addr address = 0;
+    if (op.atom != DW_OP_addrx || dwarf_getlocation_attr(location, &op, &in_table) != 0 ||
+        dwarf_formaddr(&in_table, &address) != 0)
+        return false;
+    into = address;
+    return true;
+}
+
+} // namespace
+
 void symbols::implementation::add_variable(Dwarf_Die* die, u64 bias, const std::string& owner) {
     Dwarf_Attribute a;
     if (dwarf_attr_integrate(die, DW_AT_location, &a) == nullptr) return;
     Dwarf_Op* ops = nullptr;
     std::size_t count = 0;
-    if (dwarf_getlocation(&a, &ops, &count) != 0 || count != 1 || ops[0].atom != DW_OP_addr) return;
+    u64 address = 0;
+    if (dwarf_getlocation(&a, &ops, &count) != 0 || count != 1) return;
+    if (!fixed_address(&a, ops[0], address)) return;
     variable v;
     const char* name = nullptr;
     Dwarf_Attribute n;
@@ -22,7 +41,7 @@ void symbols::implementation::add_variable(Dwarf_Die* die, u64 bias, const std::
     v.name = owner.empty() ? name : fmt::format("{} (of {})", name, owner);
     v.has_type = type_of(die, &v.type);
     v.size = v.has_type ? size_of(&v.type) : 1;
-    globals[ops[0].number + bias] = v;
+    globals[address + bias] = v;
 }
 
 void symbols::implementation::walk(Dwarf_Die* parent,
@@ -238,6 +257,11 @@ named symbols::variable_at(u64 address, const object& o) const {
     if (o.kind == object::stack && i_->local_at(address, o, result)) return result;
     if (o.kind == object::heap && i_->heap_at(*this, address, o, result)) return result;
     if (i_->global_at(address, result)) return result;
+    if (i_->in_system(address)) {
+        result.name = c_library_memory;
+        result.library = true;
+        return result;
+    }
     if (Dwfl_Module* module = i_->module_at(address)) {
         GElf_Sym symbol;
         GElf_Off offset = 0;

@@ -88,14 +88,20 @@ void teller::tell_inside_library(const step& one, const step& two) {
                         race ? "" : " by a data race",
                         who(one.thread),
                         who(two.thread));
-    why =
-        fmt::format("{} is in {} while {} is in {}, and at least one of them changes the object. "
-                    "The standard library does not lock its objects: when one thread changes one, "
-                    "no other may even look at it.",
-                    who(one.thread),
-                    doing(one),
-                    who(two.thread),
-                    doing(two));
+    const bool is_static = f.variable == c_library_memory;
+    why = fmt::format("{} is in {} while {} is in {}, and one of them at least changes it. ",
+                      who(one.thread),
+                      doing(one),
+                      who(two.thread),
+                      doing(two));
+    if (is_static) {
+        why += "The function keeps its result in memory that is the same for all threads.";
+        advice = "call the variant that is given the memory (localtime_r, strtok_r); or hold one "
+                 "mutex around the call and every use of its result.";
+        return;
+    }
+    why += "The standard library does not lock its objects: when one thread changes one, no other "
+           "may even look at it.";
     advice = fmt::format("hold one mutex around every use of {}, reading ones too.",
                          f.variable.starts_with("an element") ? "the container" : it());
 }

@@ -25,13 +25,21 @@ std::string teller::it() const {
 named teller::variable_at(u64 address) const {
     object o{};
     bool by_library = false; // a type that debug information knows by name only
+    constexpr u64 longest = 16;
+    u64 last = 0; // byte that all who come here use
     for (const event* e : events)
         if (is_access(e->kind) && touches(*e, address)) {
             o = e->what;
             by_library |= done_by_library(*e);
+            const u64 end = e->address + (e->size == 0 ? longest : e->size) - 1;
+            last = last == 0 ? end : std::min(last, end);
         }
     named what = names.variable_at(address, o);
     what.library |= by_library;
+    const std::string first_element = "[0]";
+    if (what.name.ends_with(first_element) && last > address &&
+        names.variable_at(last, o).name != what.name) // a copy or a text: the array is meant
+        what.name.resize(what.name.size() - first_element.size());
     return what;
 }
 

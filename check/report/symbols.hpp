@@ -16,6 +16,9 @@ struct named {
     bool element = false; // in a block that a container of the standard library made for it
 };
 
+/// The name of all that lies in libraries of the system: where localtime() keeps its result.
+inline constexpr const char* c_library_memory = "static memory of the C library";
+
 class symbols {
 public:
     explicit symbols(const channel& c);

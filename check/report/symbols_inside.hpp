@@ -52,9 +52,9 @@ struct symbols::implementation {
 
     Dwfl_Module* module_at(u64 address) const { return dwfl_addrmodule(dwfl, address); }
 
-    bool in_system(u64 pc) const { // the C and C++ libraries, and heddle's own runtime
+    bool in_system(u64 address) const { // the C and C++ libraries, and heddle's own runtime
         for (const auto& m : modules)
-            if (pc >= m.begin && pc < m.end) return m.instrumented == 2;
+            if (address >= m.begin && address < m.end) return m.instrumented == 2;
         return false;
     }
 

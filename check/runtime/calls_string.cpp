@@ -1,6 +1,7 @@
 // Memory and string functions of the C library that instrumented code calls: it does not see into
 // them, so what they read and write is told here.
 #include "access.hpp"
+#include "real.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -70,6 +71,47 @@ int compare_checked(const char* a, const char* b, std::size_t most, u64 pc) {
 
 } // namespace
 
+HEDDLE_HOOK [[noreturn]] void __chk_fail(); // the C library's: says "buffer overflow detected"
+
+namespace {
+
+/// For the fortified functions: what the compiler knows of the size of what is written to.
+void must_fit(std::size_t bytes, std::size_t room) {
+    if (bytes > room) __chk_fail();
+}
+
+void* set_checked(void* to, int value, std::size_t n, u64 pc) {
+    access_for(to, n, true, pc);
+    fill(to, value, n);
+    return to;
+}
+
+/// Copies at most `n` characters, and fills up with zeroes as strncpy() does.
+char* copy_some(char* to, const char* from, std::size_t n, u64 pc) {
+    const std::size_t text = length(from, n);
+    access_for(from, text < n ? text + 1 : n, false, pc);
+    access_for(to, n, true, pc);
+    copy(to, from, text);
+    fill(to + text, 0, n - text);
+    return to;
+}
+
+/// Appends at most `n` characters to what `to` has, in `room`.
+char* append(char* to, const char* from, std::size_t n, std::size_t room, u64 pc) {
+    const std::size_t before = length(to), text = length(from, n);
+    must_fit(before + text + 1, room);
+    access_for(to, before + 1, false, pc);
+    access_for(from, text < n ? text + 1 : n, false, pc);
+    access_for(to + before, text + 1, true, pc);
+    copy(to + before, from, text);
+    to[before + text] = 0;
+    return to;
+}
+
+constexpr std::size_t no_limit = ~std::size_t{0};
+
+} // namespace
+
 HEDDLE_HOOK void* memcpy(void* to, const void* from, std::size_t n) {
     return copy_checked(to, from, n, PC);
 }
@@ -77,9 +119,7 @@ HEDDLE_HOOK void* memmove(void* to, const void* from, std::size_t n) {
     return copy_checked(to, from, n, PC);
 }
 HEDDLE_HOOK void* memset(void* to, int value, std::size_t n) {
-    access_for(to, n, true, PC);
-    fill(to, value, n);
-    return to;
+    return set_checked(to, value, n, PC);
 }
 HEDDLE_HOOK void* __tsan_memcpy(void* to, const void* from, std::size_t n) {
     return copy_checked(to, from, n, PC);
@@ -88,13 +128,19 @@ HEDDLE_HOOK void* __tsan_memmove(void* to, const void* from, std::size_t n) {
     return copy_checked(to, from, n, PC);
 }
 HEDDLE_HOOK void* __tsan_memset(void* to, int value, std::size_t n) {
-    access_for(to, n, true, PC);
-    fill(to, value, n);
-    return to;
+    return set_checked(to, value, n, PC);
 }
 HEDDLE_HOOK char* strcpy(char* to, const char* from) {
     copy_checked(to, from, length(from) + 1, PC);
     return to;
+}
+HEDDLE_HOOK char* stpcpy(char* to, const char* from) {
+    const std::size_t text = length(from);
+    copy_checked(to, from, text + 1, PC);
+    return to + text;
+}
+HEDDLE_HOOK void* mempcpy(void* to, const void* from, std::size_t n) {
+    return static_cast<char*>(copy_checked(to, from, n, PC)) + n;
 }
 HEDDLE_HOOK int memcmp(const void* a, const void* b, std::size_t n) {
     access_for(a, n, false, PC);
@@ -111,26 +157,13 @@ HEDDLE_HOOK std::size_t strlen(const char* s) {
     return n;
 }
 HEDDLE_HOOK char* strncpy(char* to, const char* from, std::size_t n) {
-    const std::size_t text = length(from, n);
-    access_for(from, text < n ? text + 1 : n, false, PC);
-    access_for(to, n, true, PC);
-    copy(to, from, text);
-    fill(to + text, 0, n - text);
-    return to;
+    return copy_some(to, from, n, PC);
 }
 HEDDLE_HOOK char* strcat(char* to, const char* from) {
-    const std::size_t before = length(to), text = length(from);
-    access_for(to, before + 1, false, PC);
-    copy_checked(to + before, from, text + 1, PC);
-    return to;
+    return append(to, from, no_limit, no_limit, PC);
 }
 HEDDLE_HOOK char* strncat(char* to, const char* from, std::size_t n) {
-    const std::size_t before = length(to), text = length(from, n);
-    access_for(to, before + 1, false, PC);
-    copy_checked(to + before, from, text, PC);
-    access_for(to + before + text, 1, true, PC);
-    to[before + text] = 0;
-    return to;
+    return append(to, from, n, no_limit, PC);
 }
 HEDDLE_HOOK int strcmp(const char* a, const char* b) {
     return compare_checked(a, b, ~std::size_t{0}, PC);
@@ -142,4 +175,76 @@ HEDDLE_HOOK char* strdup(const char* s) {
     const std::size_t size = length(s) + 1;
     auto* copied = static_cast<char*>(std::malloc(size));
     return copied == nullptr ? nullptr : static_cast<char*>(copy_checked(copied, s, size, PC));
+}
+
+// Functions that look for something: they read as far as they go.
+// C++ has two of each by that name, for const and for other text.
+HEDDLE_HOOK const char* heddle_strchr(const char*, int) asm("strchr");
+HEDDLE_HOOK const char* heddle_strrchr(const char*, int) asm("strrchr");
+HEDDLE_HOOK const char* heddle_strstr(const char*, const char*) asm("strstr");
+HEDDLE_HOOK const void* heddle_memchr(const void*, int, std::size_t) asm("memchr");
+
+HEDDLE_HOOK const char* heddle_strchr(const char* s, int wanted) {
+    const char* end = s;
+    while (*end != 0 && *end != static_cast<char>(wanted)) ++end;
+    access_for(s, static_cast<std::size_t>(end - s) + 1, false, PC);
+    return *end == static_cast<char>(wanted) ? end : nullptr;
+}
+HEDDLE_HOOK const char* heddle_strrchr(const char* s, int wanted) {
+    const char* end = s + length(s);
+    access_for(s, static_cast<std::size_t>(end - s) + 1, false, PC);
+    while (end != s && *end != static_cast<char>(wanted)) --end;
+    return *end == static_cast<char>(wanted) ? end : nullptr;
+}
+HEDDLE_HOOK const char* heddle_strstr(const char* s, const char* wanted) {
+    static const auto real = real_function<const char* (*)(const char*, const char*)>("strstr");
+    access_for(s, length(s) + 1, false, PC);
+    access_for(wanted, length(wanted) + 1, false, PC);
+    return real(s, wanted);
+}
+HEDDLE_HOOK const void* heddle_memchr(const void* s, int wanted, std::size_t n) {
+    const auto* bytes = static_cast<const u8*>(s);
+    std::size_t at = 0;
+    while (at < n && bytes[at] != static_cast<u8>(wanted)) ++at;
+    access_for(s, at < n ? at + 1 : n, false, PC);
+    return at < n ? bytes + at : nullptr;
+}
+
+// What -D_FORTIFY_SOURCE makes of the functions above; some systems' compilers define it unasked.
+HEDDLE_HOOK void* __memcpy_chk(void* to, const void* from, std::size_t n, std::size_t room) {
+    must_fit(n, room);
+    return copy_checked(to, from, n, PC);
+}
+HEDDLE_HOOK void* __memmove_chk(void* to, const void* from, std::size_t n, std::size_t room) {
+    must_fit(n, room);
+    return copy_checked(to, from, n, PC);
+}
+HEDDLE_HOOK void* __mempcpy_chk(void* to, const void* from, std::size_t n, std::size_t room) {
+    must_fit(n, room);
+    return static_cast<char*>(copy_checked(to, from, n, PC)) + n;
+}
+HEDDLE_HOOK void* __memset_chk(void* to, int value, std::size_t n, std::size_t room) {
+    must_fit(n, room);
+    return set_checked(to, value, n, PC);
+}
+HEDDLE_HOOK char* __strcpy_chk(char* to, const char* from, std::size_t room) {
+    const std::size_t size = length(from) + 1;
+    must_fit(size, room);
+    return static_cast<char*>(copy_checked(to, from, size, PC));
+}
+HEDDLE_HOOK char* __stpcpy_chk(char* to, const char* from, std::size_t room) {
+    const std::size_t text = length(from);
+    must_fit(text + 1, room);
+    copy_checked(to, from, text + 1, PC);
+    return to + text;
+}
+HEDDLE_HOOK char* __strncpy_chk(char* to, const char* from, std::size_t n, std::size_t room) {
+    must_fit(n, room);
+    return copy_some(to, from, n, PC);
+}
+HEDDLE_HOOK char* __strcat_chk(char* to, const char* from, std::size_t room) {
+    return append(to, from, no_limit, room, PC);
+}
+HEDDLE_HOOK char* __strncat_chk(char* to, const char* from, std::size_t n, std::size_t room) {
+    return append(to, from, n, room, PC);
 }

@@ -6,6 +6,7 @@
 #include <unwind.h>
 
 #include <cstring>
+#include <initializer_list>
 
 namespace heddle::check::rt {
 
@@ -13,28 +14,35 @@ namespace {
 
 struct span {
     u64 begin, end;
+    bool is_cxx; // the C++ library
 };
 span system_code[max_modules];
 u32 system_count;
 bool unload_matters; // some module of the program has functions to call when it is unloaded
 
-bool is_system(const char* path) {
-    static const char* const names[] = {"libstdc++.so",
-                                        "libc.so",
-                                        "libm.so",
-                                        "libgcc_s.so",
-                                        "ld-linux",
-                                        "libtsan.so",
-                                        "libclang_rt.tsan",
-                                        "libc++.so",
-                                        "libc++abi.so",
-                                        "linux-vdso",
-                                        "libpthread.so"};
+bool file_begins(const char* path, std::initializer_list<const char*> names) {
     const char* slash = std::strrchr(path, '/');
     const char* file = slash == nullptr ? path : slash + 1;
     for (const char* n : names)
         if (std::strncmp(file, n, std::strlen(n)) == 0) return true;
     return false;
+}
+
+bool is_cxx(const char* path) {
+    return file_begins(path, {"libstdc++.so", "libc++.so"});
+}
+
+bool is_system(const char* path) {
+    return is_cxx(path) || file_begins(path,
+                                       {"libc.so",
+                                        "libm.so",
+                                        "libgcc_s.so",
+                                        "ld-linux",
+                                        "libtsan.so",
+                                        "libclang_rt.tsan",
+                                        "libc++abi.so",
+                                        "linux-vdso",
+                                        "libpthread.so"});
 }
 
 bool holds(const char* text, std::size_t size, const char* word) {
@@ -98,7 +106,7 @@ int add_module(dl_phdr_info* info, std::size_t, void*) {
             read_dynamic(reinterpret_cast<const ElfW(Dyn)*>(at), info->dlpi_addr, m);
     }
     if (is_system(m.path)) {
-        system_code[system_count++] = {m.begin, m.end};
+        system_code[system_count++] = {m.begin, m.end, is_cxx(m.path)};
         m.instrumented = 2; // system: neither instrumented nor a gap worth telling
     }
     ++c.modules;
@@ -134,6 +142,13 @@ bool has_unload_functions() {
 bool in_system_module(u64 pc) {
     for (u32 i = 0; i < system_count; ++i)
         if (pc >= system_code[i].begin && pc < system_code[i].end) return true;
+    return false;
+}
+
+bool in_cxx_library(u64 address) {
+    for (u32 i = 0; i < system_count; ++i)
+        if (address >= system_code[i].begin && address < system_code[i].end)
+            return system_code[i].is_cxx;
     return false;
 }
 

@@ -28,6 +28,7 @@ bool has_unload_functions();
 
 /// Whether `pc` is in code that the finder does not see through (the C and C++ libraries, itself).
 bool in_system_module(u64 pc);
+bool in_cxx_library(u64 address);
 
 /// As here(), by the unwinder, which also sees through uninstrumented callers. Slow.
 frames unwound_here(u64 pc);

@@ -126,7 +126,7 @@ void meet(u64 slot, u64 fresh, u64 address, u32 size) {
     learn(place_of(fresh), unordered ? 2 : 1);
     if (!unordered || (slot & fresh & atomic_bit) != 0) return;
     // Inline code of the standard library keeps caches in objects of libstdc++.so (ctype::narrow).
-    if (in_system_module(address)) return;
+    if (in_cxx_library(address)) return;
     const access first = describe(slot, address, mask_of(slot));
     access second = describe(fresh, address, mask_of(fresh));
     second.size = static_cast<u8>(size);

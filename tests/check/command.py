@@ -1,6 +1,7 @@
 """What the tests of the command `heddle` share: how they build and check programs."""
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,24 @@ int main() {
 """
 
 
-def built(programs, folder):
+GCC = ["g++", "-fsanitize=thread"]
+
+
+def clang():
+    """As GCC, or nothing where clang's sanitizers are not installed."""
+    compiler = shutil.which("clang++-19")
+    if compiler is None:
+        return None
+    library = subprocess.run(
+        [compiler, "-print-file-name=libclang_rt.tsan-x86_64.so"], capture_output=True, text=True
+    ).stdout.strip()
+    return [compiler, "-fsanitize=thread", "-shared-libsan"] if "/" in library else None
+
+
+CLANG = clang()
+
+
+def built(programs, folder, compiler=GCC):
     """Compiles several programs at once; a list of (name, text) in, nothing out."""
     running = []
     for name, text in programs:
@@ -52,7 +70,7 @@ def built(programs, folder):
         source.write_text(text)
         running.append(
             subprocess.Popen(
-                ["g++", "-std=c++20", "-g", "-fsanitize=thread", str(source), "-o", folder / name]
+                [*compiler, "-std=c++20", "-g", str(source), "-o", folder / name]
             )
         )
     for compiler in running:

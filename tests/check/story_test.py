@@ -4,6 +4,7 @@
 usage: story_test.py HEDDLE
 """
 import pathlib
+import unittest
 
 import command
 
@@ -306,7 +307,43 @@ int main() {
         ["waits for `ready` in a loop"],
         ["Check then act"],
     ),
+    (  # The result of the function is the library's, and has no name of its own.
+        "static_result",
+        """
+#include <ctime>
+int year(std::time_t when) {
+    const std::tm* parts = std::localtime(&when);
+    return parts->tm_year;
+}
+int main() { both([] { year(0); }, [] { year(1'000'000'000); }); }
+""",
+        ["is in localtime()", "localtime_r"],
+        ["_tmbuf", "std::atomic"],
+    ),
+    (  # Of a copy as a whole, the array is told and not its first element.
+        "copied_text",
+        """
+#include <cstring>
+char name[32] = "nobody";
+int main(int, char** arguments) {
+    both([=] { std::strncpy(name, arguments[0], 31); }, [] { std::printf("%s", name); });
+}
+""",
+        ["`name`", '"nobody"'],
+        ["name[0]"],
+    ),
 ]
+
+# What clang writes into the debug information takes other ways to the same names.
+CLANG = """
+#include <thread>
+struct { int id; long balance; } accounts[4];
+int main() {
+    std::thread t([] { accounts[2].balance += 10; });
+    accounts[2].balance += 5;
+    t.join();
+}
+"""
 
 
 class Stories(command.Command):
@@ -323,6 +360,12 @@ class Stories(command.Command):
                 for words in never:
                     self.assertNotIn(words.lower(), story.split("replay:")[0])
                 self.assertNotIn("did not happen again", story)
+
+    @unittest.skipUnless(command.CLANG, "wants clang++ and its sanitizers")
+    def test_variables_of_programs_by_clang_have_their_names(self):
+        command.built([("named", CLANG)], self.folder, command.CLANG)
+        story = self.heddle("check", "--schedules", "300", "--", "./named").stdout
+        self.assertIn("`accounts[2].balance`", story)
 
 
 if __name__ == "__main__":
