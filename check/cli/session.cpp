@@ -24,6 +24,7 @@ volatile bool interrupt_requested = false;
 
 namespace {
 
+constexpr const char* time_is_up = "the time was up";
 constexpr int poll_ms = 100;
 constexpr int eager_poll_ms = 2;     // of a program that is known for its endless loops
 constexpr double asleep_limit = 1.0; // seconds in the kernel with the turn
@@ -215,6 +216,10 @@ void session::run(u64 first, u64 count) {
     const command order{first, count};
     if (write(commands_, &order, sizeof order) != sizeof order) server_gone();
     wait_reply();
+    const run_result& r = shared_->result;
+    if (r.kind != failure::hung || std::strcmp(r.text, time_is_up) == 0) return;
+    ++given_up_;
+    why_given_up_ = r.text;
 }
 
 void session::replay(const std::vector<choice>& choices,
@@ -298,7 +303,7 @@ void session::wait_reply() {
 /// if it goes on like that.
 void session::watch(pid_t child) {
     if (std::chrono::steady_clock::now() > deadline_) {
-        end_run(child, "the time was up");
+        end_run(child, time_is_up);
         return;
     }
     const u64 beat = shared_->heartbeat;
@@ -328,8 +333,6 @@ void session::watch(pid_t child) {
                           number)
             : fmt::format("the program worked for {} s without one access that heddle sees",
                           static_cast<int>(compute_limit_));
-    ++given_up_;
-    why_given_up_ = text;
     end_run(child, text);
 }
 

@@ -60,7 +60,7 @@ public:
     void
     debug(const std::vector<choice>& choices, const std::vector<u32>& checkpoints, u64 first_step);
 
-    /// How many runs the watchdog had to end.
+    /// How many runs waited for something that is not controlled, and were ended.
     u64 given_up() const { return given_up_; }
 
     /// Why the last of them was.

@@ -18,6 +18,11 @@ bool is_told_to_wake(const blocked_thread& b) {
     return b.what == wait_for::condition || b.what == wait_for::futex;
 }
 
+/// What it waits for is in memory: neither a thread nor a file descriptor.
+bool has_object(const blocked_thread& b) {
+    return b.what != wait_for::join && b.what != wait_for::input;
+}
+
 /// Named by the C++ library, for itself.
 bool is_internal(const std::string& name) {
     return name.starts_with("__") || name.starts_with("std::") || name.starts_with("0x") ||
@@ -225,6 +230,7 @@ std::string teller::what_it_wants(const blocked_thread& b) const {
     std::string wants;
     switch (b.what) {
     case wait_for::join: return fmt::format("waits for the end of {}", who(b.owner));
+    case wait_for::input: return fmt::format("waits for file descriptor {}", b.address);
     case wait_for::condition:
         wants = fmt::format("waits on {}", lock_name(b.address, b.what_object));
         break;
@@ -240,6 +246,15 @@ std::string teller::what_it_wants(const blocked_thread& b) const {
                              b.owner == b.thread ? "it itself" : who(b.owner),
                              where(place(b.held_from)));
     return wants;
+}
+
+/// What stands for the pipe or socket behind the descriptor that it waits for.
+u64 teller::stream_of(const blocked_thread& b) const {
+    u64 key = 0;
+    for (const event* e : events)
+        if ((e->kind == op::input || e->kind == op::poll) && e->thread == b.thread)
+            key = e->address;
+    return key;
 }
 
 /// Rows about the objects that threads wait for, and what they look at before they wait.
@@ -259,6 +274,9 @@ void teller::tell_use(const std::set<u64>& objects, const std::set<u64>& looks) 
         if (e->kind == op::read_lock) add_line(*e, "locks (shared) " + name);
         if (e->kind == op::unlock) add_line(*e, "unlocks " + name);
         if (e->kind == op::cond_wait) add_line(*e, "waits on " + name);
+        if (e->kind == op::poll) add_line(*e, fmt::format("looks at descriptor {}", e->aux));
+        if (e->kind == op::input) add_line(*e, fmt::format("takes from descriptor {}", e->aux));
+        if (e->kind == op::output) add_line(*e, fmt::format("gives to descriptor {}", e->aux));
         if (e->kind == op::notify_one || e->kind == op::notify_all)
             add_line(*e, fmt::format("{}: {}", name, notification(*e)));
     }
@@ -283,12 +301,13 @@ void teller::tell_blocked() {
         cycle |= b.in_cycle != 0;
         remember(place(b.where));
         threads.push_back(who(b.thread));
-        if (b.what != wait_for::join) objects.insert(b.address);
+        if (has_object(b)) objects.insert(b.address);
+        if (b.what == wait_for::input) objects.insert(stream_of(b));
         if (b.what == wait_for::condition) looks.insert(last_look(b));
         if (b.what == wait_for::futex) looks.insert(b.address);
         parts.push_back(
             fmt::format("{} {} (at {})", who(b.thread), what_it_wants(b), where(place(b.where))));
-        if (f.variable.empty() && b.what != wait_for::join)
+        if (f.variable.empty() && has_object(b))
             f.variable = names.variable_at(b.address, b.what_object).name;
     }
     tell_use(objects, looks);
@@ -296,9 +315,10 @@ void teller::tell_blocked() {
     for (u32 i = 0; i < n && i < 6; ++i) {
         const auto& b = r.block[i];
         const std::string name = lock_name(b.address, b.what_object);
-        const bool lock = b.owner < max_threads && b.what != wait_for::join;
+        const bool lock = b.owner < max_threads && has_object(b);
         add_end(b.thread,
                 b.what == wait_for::join ? "joins " + who(b.owner)
+                : !has_object(b)         ? what_it_wants(b)
                 : lock                   ? fmt::format("wants {}, waits", name)
                                          : waits_on(b),
                 place(b.where));

@@ -45,6 +45,9 @@ const char* word_for(op kind) {
     case op::main_end: return "main ends";
     case op::exit: return "exit";
     case op::free: return "free";
+    case op::poll: return "poll";
+    case op::input: return "input";
+    case op::output: return "output";
     case op::fail: return "FAILS HERE";
     default: return "step";
     }
@@ -68,7 +71,9 @@ std::string to_trace(const channel& c, const symbols& names) {
             at->second = fmt::format("{}:{}", p.file, p.line);
         }
         json arguments = {{"place", at->second}, {"step", e.step}};
-        if (e.address != 0) arguments["variable"] = names.variable_at(e.address, e.what).name;
+        if (e.kind == op::poll || e.kind == op::input || e.kind == op::output)
+            arguments["descriptor"] = e.aux;
+        else if (e.address != 0) arguments["variable"] = names.variable_at(e.address, e.what).name;
         if (e.size > 0 && e.size <= 8) arguments["value"] = e.after;
         list.push_back({{"name", word_for(e.kind)},
                         {"ph", "X"},

@@ -5,6 +5,7 @@
 #include "threads.hpp"
 
 #include <cxxabi.h>
+#include <spawn.h>
 
 #include <cstdio>
 #include <cstring>
@@ -129,4 +130,29 @@ HEDDLE_HOOK int fork() {
         g.controlled = false;
     }
     return pid;
+}
+HEDDLE_HOOK int posix_spawn(pid_t* child,
+                            const char* path,
+                            const posix_spawn_file_actions_t* actions,
+                            const posix_spawnattr_t* attributes,
+                            char* const* arguments,
+                            char* const* environment) {
+    static const auto real_spawn = real_function<decltype(&posix_spawn)>("posix_spawn");
+    if (has_turn()) note_limit(limit_fork);
+    return real_spawn(child, path, actions, attributes, arguments, environment);
+}
+HEDDLE_HOOK int posix_spawnp(pid_t* child,
+                             const char* file,
+                             const posix_spawn_file_actions_t* actions,
+                             const posix_spawnattr_t* attributes,
+                             char* const* arguments,
+                             char* const* environment) {
+    static const auto real_spawn = real_function<decltype(&posix_spawn)>("posix_spawnp");
+    if (has_turn()) note_limit(limit_fork);
+    return real_spawn(child, file, actions, attributes, arguments, environment);
+}
+HEDDLE_HOOK FILE* popen(const char* command, const char* mode) {
+    static const auto real_open = real_function<FILE* (*)(const char*, const char*)>("popen");
+    if (has_turn()) note_limit(limit_fork);
+    return real_open(command, mode);
 }

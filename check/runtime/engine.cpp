@@ -1,6 +1,7 @@
 #include "engine.hpp"
 
 #include "choices.hpp"
+#include "descriptors.hpp"
 #include "failure.hpp"
 #include "record.hpp"
 #include "second_look.hpp"
@@ -224,8 +225,13 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     }
     if (g.shared->config.schedule > 1 && all_spin_for_ever()) fail_steps();
     if (g.looking_again && goes_on_after_look(leaves)) fail_blocked();
-    if (!line_up(me, stays, yielding)) {
-        if (leaves && g.alive == 0) return; // the last thread ends: so does the process
+    bool anybody = line_up(me, stays, yielding);
+    if (leaves && g.alive == 0) return; // the last thread ends: so does the process
+    // Before time flies, or it is all over, whatever has come from outside is looked at.
+    const bool waits = !anybody || line.list[line.fallback].early;
+    if (waits && (wake_ready() || (!anybody && wait_for_outside())))
+        anybody = line_up(me, me->state == thread::ready, yielding);
+    if (!anybody) {
         note_blocked();
         if (!begin_second_look()) fail_blocked();
         line_up(me, me->state == thread::ready, yielding);

@@ -9,6 +9,7 @@
 #include "clock.hpp"
 #include "spinning.hpp"
 
+#include <poll.h>
 #include <pthread.h>
 
 namespace heddle::check::rt {
@@ -51,6 +52,8 @@ struct thread {
     i64 deadline;
     frames wait_where;
     u64 wait_key;
+    pollfd* wait_descriptors; // see descriptors.hpp
+    u64 wait_count;
 
     // what it does next, for the strategies
     op pending;

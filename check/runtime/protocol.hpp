@@ -15,7 +15,7 @@ using u64 = std::uint64_t;
 using i64 = std::int64_t;
 
 inline constexpr u64 channel_magic = 0x316c6e6863646568; // "hedchnl1"
-inline constexpr u32 protocol_version = 4;
+inline constexpr u32 protocol_version = 5;
 inline constexpr u32 max_threads = 1024;
 inline constexpr u32 max_frames = 24;
 inline constexpr u32 max_choices = 1u << 16;
@@ -93,6 +93,9 @@ enum class op : u8 {
     exit,
     alloc,
     free,
+    poll,  // and select(), epoll_wait()
+    input, // through a file descriptor: read(), accept(), ...
+    output,
     fail
 };
 
@@ -169,6 +172,7 @@ enum class wait_for : u32 {
     guard,
     sleep,
     spin,
+    input,       // something that a file descriptor becomes ready for; the address is its number
     nothing_ends // a loop that no other thread can end, see cli/endless_loop.hpp
 };
 

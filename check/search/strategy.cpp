@@ -221,7 +221,9 @@ bool strategy::held_back(const candidate& c) const {
     case op::read_lock:
     case op::sem_wait: return (waits && c.holds_lock) || again;
     case op::cond_wait:
-    case op::futex_wait: return waits;
+    case op::futex_wait:
+    case op::poll:
+    case op::input: return waits;
     case op::read:
     case op::write:
     case op::atomic_load:

@@ -134,11 +134,25 @@ class Usage(command.Command):
         self.expect(self.heddle("check", "--schedules", "3", "--", program), 0, "No bug")
 
     def test_a_program_that_blocks_in_the_kernel(self):
+        text = "#include <unistd.h>\nint main() { pause(); }"
+        self.expect(self.check(self.tsan(text)), 3, "in pause()")
+
+    def test_a_program_that_waits_for_the_world_outside(self):
         text = (
-            "#include <unistd.h>\n"
-            "int main() { int p[2]; char c; if (pipe(p) == 0) return (int)read(p[0], &c, 1); }"
+            "#include <sys/socket.h>\n#include <thread>\n"
+            "int main() { int s = socket(AF_INET, SOCK_STREAM, 0); listen(s, 1);\n"
+            "std::thread t([=] { accept(s, nullptr, nullptr); }); t.join(); }"
         )
-        self.expect(self.check(self.tsan(text)), 3, "in read()")
+        self.expect(self.check(self.tsan(text)), 3, "outside of the program")
+
+    def test_a_pipe_that_a_child_process_writes_to(self):
+        text = (
+            "#include <cstdio>\n#include <thread>\n"
+            'int main() { std::thread t([] { FILE* f = popen("sleep 0.05; echo x", "r");\n'
+            "char c = 0; if (fread(&c, 1, 1, f) != 1) throw 1; pclose(f); }); t.join(); }"
+        )
+        run = self.heddle("check", "--schedules", "20", "--", self.tsan(text))
+        self.expect(run, 0, "the children ran uncontrolled")
 
     def test_standard_input_is_empty(self):
         text = (
