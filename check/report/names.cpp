@@ -217,7 +217,7 @@ bool symbols::implementation::heap_at(const symbols& names,
     const source_place p = names.place_of(o.site);
     const std::string from = p.file.empty() ? "heap" : "heap, " + where(p);
     std::string type = allocated_type(names, o);
-    u64 offset = address - o.base;
+    u64 offset = address - o.base, room = o.size;
     constexpr u64 shared_ptr_counts = 16;
     if (type.rfind("std::_Sp_counted", 0) == 0) { // make_shared: counts and object in one block
         if (offset < shared_ptr_counts) {
@@ -226,6 +226,7 @@ bool symbols::implementation::heap_at(const symbols& names,
             return true;
         }
         offset -= shared_ptr_counts;
+        room -= shared_ptr_counts;
         type = bracketed(type, type.find('<'));
         type = type.substr(0, type.find(','));
     }
@@ -243,7 +244,7 @@ bool symbols::implementation::heap_at(const symbols& names,
         if (offset != 0) into.name += fmt::format(", +{}", offset);
         return true;
     }
-    const std::string element = o.size >= 2 * size || offset >= size
+    const std::string element = room >= 2 * size || offset >= size
                                     ? fmt::format("{}[{}]", unqualified(type), offset / size)
                                     : unqualified(type);
     fill(into, element, known->second, offset % size);

@@ -104,7 +104,7 @@ void teller::add_access(const event& e, u32 variable) {
     if (e.kind == op::write && shown) show_as_sum(steps, s, size, v.what.kind);
     if (variables.size() > 1) {
         const auto gap = std::min(s.text.find(' '), s.text.size());
-        s.text.insert(gap, " " + v.what.name);
+        s.text.insert(gap, fmt::format(" {}", v.what.name.substr(0, v.what.name.find(" (heap"))));
         for (const auto& each : variables) s.value += (s.value.empty() ? "" : ", ") + each.value;
     } else {
         s.value = v.value;

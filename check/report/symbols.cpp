@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace heddle::check {
 
@@ -47,6 +48,15 @@ std::string short_function(std::string name) {
     const auto space = name.rfind(' ');
     if (space != std::string::npos && name.rfind("operator ", 0) != 0) name.erase(0, space + 1);
     return name;
+}
+
+/// The source file as the compiler was given it, from the folder that it ran in.
+std::string whole_path(Dwarf_Die* unit, const char* file) {
+    if (file == nullptr) return "";
+    Dwarf_Attribute a;
+    const char* folder = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &a));
+    if (file[0] == '/' || folder == nullptr) return file;
+    return (std::filesystem::path(folder) / file).lexically_normal().string();
 }
 
 } // namespace
@@ -93,8 +103,7 @@ const std::vector<source_place>& symbols::calls_at(u64 pc) const {
     if (found != nullptr) unit_die = found->die;
     Dwarf_Die* unit = found == nullptr ? nullptr : &unit_die;
     if (Dwarf_Line* line = unit == nullptr ? nullptr : dwarf_getsrc_die(unit, at - bias)) {
-        const char* file = dwarf_linesrc(line, nullptr, nullptr);
-        place.file = file == nullptr ? "" : file;
+        place.file = whole_path(unit, dwarf_linesrc(line, nullptr, nullptr));
         dwarf_lineno(line, &place.line);
     }
     // The first list leaves the code for the inlined function's own scopes; the second goes
@@ -123,9 +132,8 @@ const std::vector<source_place>& symbols::calls_at(u64 pc) const {
         Dwarf_Word file = 0, line = 0;
         dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_file, &a), &file);
         dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_line, &a), &line);
-        const char* path =
-            files == nullptr ? nullptr : dwarf_filesrc(files, file, nullptr, nullptr);
-        place.file = path == nullptr ? "" : path;
+        place.file = whole_path(
+            unit, files == nullptr ? nullptr : dwarf_filesrc(files, file, nullptr, nullptr));
         place.line = static_cast<int>(line);
     }
     std::free(scopes);

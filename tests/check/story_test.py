@@ -4,6 +4,7 @@
 usage: story_test.py HEDDLE
 """
 import pathlib
+import subprocess
 import unittest
 
 import command
@@ -334,8 +335,8 @@ int main(int, char** arguments) {
     ),
 ]
 
-# What clang writes into the debug information takes other ways to the same names.
-CLANG = """
+# Clang's debug information takes other ways to the same names.
+NAMED = """
 #include <thread>
 struct { int id; long balance; } accounts[4];
 int main() {
@@ -361,9 +362,18 @@ class Stories(command.Command):
                     self.assertNotIn(words.lower(), story.split("replay:")[0])
                 self.assertNotIn("did not happen again", story)
 
+    def test_source_lines_of_a_program_that_was_built_in_another_folder(self):
+        source, build = self.folder / "source", self.folder / "build"
+        source.mkdir()
+        build.mkdir()
+        (source / "named.cpp").write_text(NAMED)
+        subprocess.run([*command.GCC, "-g", "../source/named.cpp", "-o", "named"], cwd=build)
+        story = self.heddle("check", "--schedules", "300", "--", "build/named").stdout
+        self.assertIn("named.cpp:6 | accounts[2].balance += 5;", story)
+
     @unittest.skipUnless(command.CLANG, "wants clang++ and its sanitizers")
     def test_variables_of_programs_by_clang_have_their_names(self):
-        command.built([("named", CLANG)], self.folder, command.CLANG)
+        command.built([("named", NAMED)], self.folder, command.CLANG)
         story = self.heddle("check", "--schedules", "300", "--", "./named").stdout
         self.assertIn("`accounts[2].balance`", story)
 

@@ -1,5 +1,5 @@
-// A session, its threads and its courier: no answer is lost, and a session that goes tells those who
-// still wait. libcurl is between them, uninstrumented; the server is a thread of this program.
+// A session, its threads and its courier: no answer is lost, and a session that goes tells those
+// who still wait. libcurl is between them, uninstrumented; the server is a thread of this program.
 #include "heddle/http.hpp"
 
 #include <arpa/inet.h>
@@ -41,7 +41,8 @@ void answer_one(int fd) {
         assert(n > 0);
         request.append(part, static_cast<std::size_t>(n));
     }
-    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+                               "Connection: close\r\n\r\nok";
     assert(send(client, answer.data(), answer.size(), 0) == static_cast<ssize_t>(answer.size()));
     close(client);
 }
