@@ -248,7 +248,7 @@ void explorer::list_limits() {
     if (detective_ == nullptr) return;
     if (detective_->unrepeatable() > 0)
         report_.told.limits.push_back(
-            fmt::format("{} did not happen again when repeated, and are not reported",
+            fmt::format("{} did not happen again when repeated: not reported",
                         count(detective_->unrepeatable(), "failure")));
     if (!detective_->names().has_debug_info())
         report_.told.limits.push_back(

@@ -171,6 +171,9 @@ void teller::tell_race() {
         if (inside) return tell_inside_library(steps[p.first], steps[p.last]);
         if (!simple) return explain(p);
         const step &a = steps[p.first], &b = steps[p.last];
+        if (tell_unlocked_change(a, b, row_of(p.last)) ||
+            tell_unlocked_change(b, a, row_of(p.first)))
+            return;
         claim = fmt::format("Data race on `{}`: nothing orders {} and {}",
                             f.variable,
                             who(a.thread),

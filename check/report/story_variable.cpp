@@ -160,7 +160,54 @@ bool teller::polls(const pattern& p) const {
     return variables[0].what.kind == value_kind::boolean && a.pc == last.pc && !last.writes;
 }
 
+/// The lock of the mutex under which a thread looks at what it waits for on a condition variable;
+/// null when that is not what it does in `look`.
+const event* teller::mutex_of_wait(const step& look) const {
+    if (look.writes) return nullptr;
+    const event* lock = nullptr;
+    bool waits = false;
+    for (const event* e : events) {
+        if (e->thread != look.thread || e->step > look.number) continue;
+        if (e->kind == op::lock) lock = e;
+        if (e->kind == op::unlock && lock != nullptr && e->address == lock->address) lock = nullptr;
+        if (e->step == look.number) waits |= names.stands_in(e->where, "condition_variable");
+    }
+    for (const event* e : events)
+        waits |= e->kind == op::cond_wait && e->thread == look.thread && lock != nullptr &&
+                 e->aux == lock->address;
+    return waits ? lock : nullptr;
+}
+
+/// What a thread waits for on a condition variable is changed without the mutex of the wait; false
+/// when these two steps show nothing like that.
+bool teller::tell_unlocked_change(const step& look, const step& change, const std::string& row) {
+    const event* mutex = mutex_of_wait(look);
+    if (mutex == nullptr || !change.writes || change.thread == look.thread) return false;
+    const std::string waiter = who(look.thread), changer = who(change.thread), v = it();
+    const std::string lock = lock_name(mutex->address, mutex->what);
+    claim = fmt::format("{} changes {} without the mutex that {} waits with",
+                        capital(changer),
+                        quoted(f.variable),
+                        waiter);
+    why =
+        fmt::format("{} looks at {} with {} locked, and sleeps until it is notified. {} changes it "
+                    "in {} without {}: that can fall between the look and the sleep, and then the "
+                    "notification comes when nobody waits.",
+                    capital(waiter),
+                    v,
+                    lock,
+                    capital(changer),
+                    row,
+                    lock);
+    advice = fmt::format(
+        "change {} with {} locked, then notify. A std::atomic is not enough here.", v, lock);
+    return true;
+}
+
 void teller::explain(pattern p) {
+    if (p.kind == pattern::check_then_act && f.kind == failure::data_race &&
+        tell_unlocked_change(steps[p.first], steps[p.other], row_of(p.other)))
+        return;
     if (polls(p)) p.kind = pattern::polling;
     if (p.kind == pattern::none && !steps.empty()) return explain_early();
     if (p.kind == pattern::lost_update || p.kind == pattern::check_then_act)

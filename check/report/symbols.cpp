@@ -179,7 +179,9 @@ bool symbols::in_program(const frames& f) const {
 bool symbols::stands_in(const frames& f, const char* part) const {
     for (u32 i = 0; i < f.count && i < max_frames; ++i)
         for (const auto& call : calls_at(f.pc[i]))
-            if (call.symbol.find(part) != std::string::npos) return true;
+            if (call.symbol.find(part) != std::string::npos ||
+                (is_system_file(call.file) && call.file.ends_with(std::string("/") + part)))
+                return true;
     return false;
 }
 

@@ -43,7 +43,8 @@ public:
     /// The name of the function that begins at `address`, without scopes and arguments.
     std::string function_at(u64 address) const;
 
-    /// Whether one of the calls is of a function whose mangled name has `part` in it.
+    /// Whether one of the calls is of a function whose mangled name has `part` in it, or which
+    /// stands in the header of that name: functions of lambdas have no mangled names.
     bool stands_in(const frames& f, const char* part) const;
 
     /// What lies at the address.

@@ -54,6 +54,8 @@ struct teller {
     std::vector<u64> shared_reads(u32 thread, u64 until) const;
     std::string it() const;
     bool polls(const pattern& p) const;
+    const event* mutex_of_wait(const step& look) const;
+    bool tell_unlocked_change(const step& look, const step& change, const std::string& row);
     void explain(pattern p);
     bool has_joined(u32 thread, u32 other, u64 until) const;
     void explain_early();

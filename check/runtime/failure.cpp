@@ -137,9 +137,10 @@ bool is_new_race(u64 places, u64 signature) {
 
 } // namespace
 
-void report_race(const access& first, const access& second) {
+void report_race(const access& first, const access& second, u64 second_pc) {
     if (g.looking_again) return; // the run is over
-    const u64 a = first.where.pc[0], b = second.where.pc[0];
+    // Not second.where: a recorded run begins that at the program's own line.
+    const u64 a = first.where.pc[0], b = second_pc;
     const u64 places = combine(a < b ? a : b, a < b ? b : a);
     const object what = object_at(second.address);
     const u64 signature = combine(places, object_key(second.address, what));

@@ -5,7 +5,7 @@
 
 namespace heddle::check::rt {
 
-void report_race(const access& first, const access& second);
+void report_race(const access& first, const access& second, u64 second_pc);
 
 [[noreturn]] void fail_use_after_free(u64 address, u32 size, bool write, u64 pc);
 [[noreturn]] void

@@ -134,7 +134,7 @@ void meet(u64 slot, u64 fresh, u64 address, u32 size) {
                      static_cast<u32>(__builtin_ctz(mask_of(slot) & mask_of(fresh))); // of both
     second.step = g.step;
     second.where = here(pc_of(fresh));
-    report_race(first, second);
+    report_race(first, second, pc_of(fresh));
 }
 
 /// Checks `fresh` against the accesses in `slots` and keeps it there; false when there is no room.

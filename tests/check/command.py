@@ -70,7 +70,7 @@ def built(programs, folder, compiler=GCC):
         source.write_text(text)
         running.append(
             subprocess.Popen(
-                [*compiler, "-std=c++20", "-g", str(source), "-o", folder / name]
+                [compiler[0], "-std=c++20", "-g", *compiler[1:], str(source), "-o", folder / name]
             )
         )
     for compiler in running:

@@ -321,6 +321,25 @@ int main() { both([] { year(0); }, [] { year(1'000'000'000); }); }
         ["is in localtime()", "localtime_r"],
         ["_tmbuf", "std::atomic"],
     ),
+    (  # It looks twice, but sleeps in between: no spin loop, and no atomic would help.
+        "stopped_without_the_mutex",
+        """
+std::mutex m;
+std::condition_variable woken;
+bool stop = false;
+int main() {
+    std::thread worker([] {
+        std::unique_lock l(m);
+        woken.wait(l, [] { return stop; });
+    });
+    stop = true;
+    woken.notify_one();
+    worker.join();
+}
+""",
+        ["changes `stop` without the mutex", "change `stop` with `m` locked", "Lost wake-up"],
+        ["in a loop"],
+    ),
     (  # Of a copy as a whole, the array is told and not its first element.
         "copied_text",
         """
@@ -334,6 +353,20 @@ int main(int, char** arguments) {
         ["name[0]"],
     ),
 ]
+
+# Strings of C++17 are compared inside libstdc++.so: what a race there is called must not depend on
+# whether the run is recorded.
+KEYS = """
+#include <map>
+#include <string>
+#include <thread>
+int main() {
+    std::map<std::string, int> results;
+    std::thread a([&] { results["a"] = 1; }), b([&] { results["b"] = 2; });
+    a.join();
+    b.join();
+}
+"""
 
 # Clang's debug information takes other ways to the same names.
 NAMED = """
@@ -361,6 +394,12 @@ class Stories(command.Command):
                 for words in never:
                     self.assertNotIn(words.lower(), story.split("replay:")[0])
                 self.assertNotIn("did not happen again", story)
+
+    def test_races_inside_of_the_library_happen_again(self):
+        command.built([("keys", KEYS)], self.folder, [*command.GCC, "-std=c++17"])
+        story = self.heddle("check", "--schedules", "300", "--", "./keys").stdout
+        self.assertIn("Data race on `results`", story)
+        self.assertNotIn("did not happen again", story)
 
     def test_source_lines_of_a_program_that_was_built_in_another_folder(self):
         source, build = self.folder / "source", self.folder / "build"
