@@ -49,7 +49,7 @@ struct continuation final : hook {
 
 } // namespace
 
-void continue_with(task& t, task& next) {
+void continue_with(task& t, task& next, bool drop_handle) {
     continuation* added = nullptr;
     try {
         added = new continuation(next);
@@ -58,6 +58,7 @@ void continue_with(task& t, task& next) {
         next.drop_owner();
         throw;
     }
+    if (drop_handle) t.drop_handle();
     if (!t.add_hook(*added)) continuation::run(*added, t);
 }
 
