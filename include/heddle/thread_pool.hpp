@@ -226,6 +226,7 @@ public:
     template <class F, class Range>
         requires detail::star_mappable<F, Range>
     [[nodiscard]] auto starmap(map_options options, F&& f, Range&& tuples) {
+        detail::require_callable<std::decay_t<F>>(f, "starmap");
         return detail::make_map(*this,
                                 std::move(options),
                                 detail::order::input,

@@ -3,9 +3,17 @@
 #include <heddle/failure.hpp>
 #include <heddle/promise.hpp>
 
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 namespace heddle::detail {
+
+void refuse_empty_callable(const char* where) {
+    throw std::invalid_argument(std::string(where) +
+                                ": the callable is empty (a null function pointer or an empty "
+                                "std::function); pass one that can be called");
+}
 
 std::exception_ptr failure_of(task& done) {
     switch (done.current()) {
