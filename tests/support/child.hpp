@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,7 +14,10 @@ template <class F>
 int in_child(F body) {
     const pid_t child = fork();
     if (child == 0) {
-        alarm(60); // a child that hangs must not outlive the test
+        alarm(60); // a child that hangs must not outlive the test, also one of a worker
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, nullptr);
         _exit(body());
     }
     EXPECT_GT(child, 0) << "fork failed";
