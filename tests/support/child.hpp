@@ -9,7 +9,8 @@
 namespace heddle::test {
 
 /// Forks; the child returns `body()` as its exit status, without running exit handlers, unless it
-/// is still at it after 60 seconds: then SIGALRM ends it. Returns the status for `WIFEXITED`…
+/// is still at it after 60 seconds: then SIGALRM ends it; 99 if it throws. Returns the status for
+/// `WIFEXITED`…
 template <class F>
 int in_child(F body) {
     const pid_t child = fork();
@@ -18,7 +19,11 @@ int in_child(F body) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, nullptr);
-        _exit(body());
+        try {
+            _exit(body());
+        } catch (...) { // must not go on with the tests as if it were the parent
+            _exit(99);
+        }
     }
     EXPECT_GT(child, 0) << "fork failed";
     int status = 0;
