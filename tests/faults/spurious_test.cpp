@@ -112,12 +112,12 @@ std::vector<wait_and_release> waits_for_threads() {
 }
 
 void expect_to_sleep_through_signals(const std::vector<wait_and_release>& all) {
-    for (const auto& [wait, release] : all) {
+    for (const wait_and_release& each : all) {
         std::latch begins(1);
         std::atomic<bool> ended{false};
-        std::thread sleeper([&, &wait = wait] {
+        std::thread sleeper([&] {
             begins.count_down();
-            wait();
+            each.wait();
             ended = true;
         });
         begins.wait();
@@ -127,7 +127,7 @@ void expect_to_sleep_through_signals(const std::vector<wait_and_release>& all) {
             while (signals_seen == before) sched_yield();
             EXPECT_FALSE(ended);
         }
-        release();
+        each.release();
         sleeper.join();
     }
 }

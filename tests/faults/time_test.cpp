@@ -119,7 +119,6 @@ struct wall_clock {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<wall_clock>;
-    static constexpr bool is_steady = false;
     static time_point now() { return time; }
     static inline time_point time{1000h};
 };
