@@ -1,6 +1,7 @@
 /// `partial` freezes arguments, `retry` tries again: callables made of callables.
 #pragma once
 
+#include <heddle/detail/require_callable.hpp>
 #include <heddle/error.hpp>
 #include <heddle/time.hpp>
 
@@ -85,13 +86,15 @@ private:
 /// `args` are copied or moved in now and never change: each call sees them as constants, so what
 /// the caller does to its variables afterwards does not matter; use `std::ref` to share one. Called
 /// as an rvalue (`std::move(p)()`), it hands them over, so move-only arguments work. `f` may be a
-/// pointer to a member, and again a `partial`. Does not block; allocates nothing.
+/// pointer to a member, and again a `partial`. Does not block; allocates nothing. Throws
+/// `std::invalid_argument` if `f` is empty.
 ///
 /// Example:
 ///     auto greet = heddle::partial(say, "hello");
 ///     for (int i = 0; i < 100; ++i) pool.post(heddle::partial(show, i)); // i as it is now
 template <class F, class... Args>
 auto partial(F&& f, Args&&... args) {
+    detail::require_callable<std::decay_t<F>>(f, "partial");
     return detail::partial_call<std::decay_t<F>, std::decay_t<Args>...>(
         std::in_place, std::forward<F>(f), std::forward<Args>(args)...);
 }
@@ -178,7 +181,7 @@ private:
 /// It passes its arguments to each attempt as lvalues, returns what `f` returns, and rethrows the
 /// last exception when no attempt is left or the next pause would go past the deadline; a
 /// `cancelled_error` at once. Blocks during the pauses. Throws `std::invalid_argument`, now, for
-/// fewer than 1 attempts, a negative backoff, or a jitter outside 0..1.
+/// fewer than 1 attempts, a negative backoff, a jitter outside 0..1, or an empty `f`.
 ///
 /// Example:
 ///     auto fetch = heddle::retry({.attempts = 5, .deadline = 10s}, download);
@@ -186,6 +189,7 @@ private:
 template <class F>
 auto retry(const retry_options& options, F&& f) {
     detail::check(options);
+    detail::require_callable<std::decay_t<F>>(f, "retry");
     return detail::retry_call<std::decay_t<F>>(options, std::forward<F>(f));
 }
 

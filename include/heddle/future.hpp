@@ -159,43 +159,44 @@ public:
     /// Calls `f(future<T>)` once the task is done: on the thread that completes it, or here and
     /// now if it is done already. Callbacks run in the order in which they were added; what one
     /// throws goes to the failure handler and stops no other. One allocation.
+    ///
+    /// Of an rvalue, this and both `then` leave the handle itself to `f`, which can so take out a
+    /// move-only result; this one is then empty, or as it was if they throw.
     template <class F>
         requires std::invocable<std::decay_t<F>&, future<T>>
-    void add_done_callback(F&& f) const {
-        detail::require_callable<std::decay_t<F>>(f, "add_done_callback");
-        detail::add_callback(
-            get(), [f = std::forward<F>(f), self = *this]() mutable { f(std::move(self)); });
+    void add_done_callback(F&& f) const& {
+        call_back(get(), false, std::forward<F>(f));
+    }
+    template <class F>
+        requires std::invocable<std::decay_t<F>&, future<T>>
+    void add_done_callback(F&& f) && {
+        give([&](state_type& s) { call_back(s, true, std::forward<F>(f)); });
     }
 
     /// Returns the future of `f(future<T>)`, called by the thread that completes this task, or
     /// here and now if it is done. A chain of any length needs no more stack than a short one.
     template <class F>
         requires detail::submittable<F, future<T>>
-    [[nodiscard]] auto then(F&& f) const {
-        auto* next = detail::make_task("then", 1, std::forward<F>(f), future(checked()));
-        future<detail::call_result_t<F, future<T>>> made(next);
-        detail::continue_with(get(), *next);
-        return made;
+    [[nodiscard]] auto then(F&& f) const& {
+        return chain(get(), false, std::forward<F>(f));
+    }
+    template <class F>
+        requires detail::submittable<F, future<T>>
+    [[nodiscard]] auto then(F&& f) && {
+        return give([&](state_type& s) { return chain(s, true, std::forward<F>(f)); });
     }
     /// The same, run by `executor`, which must outlive this task. If it no longer takes work
     /// when the time comes, the returned future is cancelled. Not by a process pool: a future
     /// cannot travel, submit its result there.
     template <class Executor, class F>
         requires detail::submittable<F, future<T>> && requires(Executor& e) { e.post([] {}); }
-    [[nodiscard]] auto then(Executor& executor, F&& f) const {
-        constexpr bool here = !detail::runs_elsewhere<Executor>;
-        static_assert(here,
-                      "heddle: then(executor, f) hands f this future, which cannot travel to "
-                      "another process; submit its result instead: pool.submit(f, done.result()), "
-                      "in a task of a thread_pool or a coroutine if nobody may wait here");
-        if constexpr (here) {
-            auto* next = detail::make_task("then", 1, std::forward<F>(f), future(checked()));
-            future<detail::call_result_t<F, future<T>>> made(next);
-            detail::continue_with(get(), *next, executor);
-            return made;
-        } else {
-            return future<detail::call_result_t<F, future<T>>>(); // so that one error is enough
-        }
+    [[nodiscard]] auto then(Executor& executor, F&& f) const& {
+        return chain(get(), false, std::forward<F>(f), executor);
+    }
+    template <class Executor, class F>
+        requires detail::submittable<F, future<T>> && requires(Executor& e) { e.post([] {}); }
+    [[nodiscard]] auto then(Executor& executor, F&& f) && {
+        return give([&](state_type& s) { return chain(s, true, std::forward<F>(f), executor); });
     }
 
     /// True if both are handles to the same result (or both are empty).
@@ -215,9 +216,34 @@ private:
         if (!state_) throw_empty();
         return *state_;
     }
-    const future& checked() const {
-        get();
-        return *this;
+    static future copy_of(state_type& s) noexcept {
+        s.add_handle();
+        return future(&s);
+    }
+    /// Leaves this handle to `use`, which drops it when nothing can fail any more.
+    template <class Use>
+    auto give(Use use) {
+        state_type& mine = get();
+        state_ = nullptr; // before: what `use` calls may destroy this object
+        try {
+            return use(mine);
+        } catch (...) {
+            state_ = &mine;
+            throw;
+        }
+    }
+    template <class F>
+    static void call_back(state_type& s, bool last_use, F&& f) {
+        detail::require_callable<std::decay_t<F>>(f, "add_done_callback");
+        auto call = [f = std::forward<F>(f), self = copy_of(s)]() mutable { f(std::move(self)); };
+        detail::add_callback(s, std::move(call), last_use);
+    }
+    template <class F, class... Executor>
+    static auto chain(state_type& s, bool last_use, F&& f, Executor&... executor) {
+        auto* next = detail::make_task("then", 1, std::forward<F>(f), copy_of(s));
+        future<detail::call_result_t<F, future<T>>> made(next);
+        detail::continue_with(s, *next, last_use, executor...);
+        return made;
     }
     [[noreturn]] static void throw_empty() {
         throw invalid_state_error("the future is empty (default-constructed or moved from); only "

@@ -141,6 +141,7 @@ public:
     template <class F, class Range>
         requires detail::star_mappable<F, Range>
     [[nodiscard]] auto starmap(map_options options, F&& f, Range&& tuples) {
+        detail::require_callable<std::decay_t<F>>(f, "starmap");
         return detail::make_process_map(engine_,
                                         std::move(options),
                                         detail::order::input,

@@ -59,8 +59,9 @@ private:
 /// the state its move left it in. A put or get costs about 15 ns while nobody sleeps, plus about
 /// 10 us if it has to wake a sleeper. Storage grows with the greatest size and is kept.
 ///
-/// Thread safety: all members may be called from any thread. Lifetime: owns its items; no thread
-/// may be inside a call, nor any iterator or tracked item exist, when it is destroyed.
+/// Thread safety: all members may be called from any thread; in a child of `fork()` only if no
+/// thread was inside a call at that moment. Lifetime: owns its items; no thread may be inside a
+/// call, nor any iterator or tracked item exist, when it is destroyed.
 template <class T, class Container>
 class basic_queue : public queue_core {
     static_assert(std::move_constructible<T> && !std::is_reference_v<T>,
@@ -250,8 +251,9 @@ private:
 ///     for (int i = 0; i < 100; ++i) numbers.put(i);
 ///     numbers.shutdown(); // the worker's loop ends when everything has been taken
 ///
-/// Thread safety: all members may be called from any thread. Lifetime: owns its items; no thread
-/// may be inside a call when it is destroyed.
+/// Thread safety: all members may be called from any thread; in a child of `fork()` only if no
+/// thread was inside a call at that moment. Lifetime: owns its items; no thread may be inside a
+/// call when it is destroyed.
 template <class T>
 class queue : public detail::basic_queue<T, detail::ring<T>> {
 public:

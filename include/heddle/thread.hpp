@@ -100,7 +100,8 @@ public:
 
     /// Waits until the thread has ended. Does not throw the thread's exception. May be called
     /// many times. @throws would_deadlock_error  a thread waits for itself, directly or through
-    /// others. @throws invalid_state_error  moved from.
+    /// others. @throws forked_error  in a child of `fork()`, if the thread had not ended before.
+    /// @throws invalid_state_error  moved from.
     void join() const { started().join(); }
     /// The same with a limit; true if the thread has ended.
     template <class Rep, class Period>

@@ -94,9 +94,11 @@ void invoke_slot(void* payload, const void* address) {
 ///     auto size = pool.submit(page_size, "https://example.org");
 ///     std::cout << size.result() << '\n';
 ///
-/// Thread safety: all members may be called from any thread, also from its own tasks. Lifetime:
-/// the destructor runs what is queued, then joins; on one of its own threads it does not wait,
-/// and the threads end by themselves.
+/// Thread safety: all members may be called from any thread, also from its own tasks. In a child
+/// of `fork()` the pool has no threads: submitting to it, and waiting for a task of it, throws
+/// `forked_error` at once, `shutdown` and the destructor do nothing. Lifetime: the destructor runs
+/// what is queued, then joins; on one of its own threads it does not wait, and the threads end by
+/// themselves. The code of its tasks must stay loaded: shut the pool down before `dlclose`.
 class thread_pool {
 public:
     /// Starts `available_parallelism()` workers. Throws as the constructor below.
@@ -226,6 +228,7 @@ public:
     template <class F, class Range>
         requires detail::star_mappable<F, Range>
     [[nodiscard]] auto starmap(map_options options, F&& f, Range&& tuples) {
+        detail::require_callable<std::decay_t<F>>(f, "starmap");
         return detail::make_map(*this,
                                 std::move(options),
                                 detail::order::input,
@@ -242,7 +245,7 @@ public:
 
     /// Returns the number of workers the pool was built with.
     int worker_count() const noexcept;
-    /// Returns how many tasks are queued and not started; a moment's view.
+    /// Returns how many tasks are queued and not started; a moment's view. 0 in a forked child.
     std::size_t pending_count() const noexcept;
 
 private:

@@ -3,9 +3,17 @@
 #include <heddle/failure.hpp>
 #include <heddle/promise.hpp>
 
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 namespace heddle::detail {
+
+void refuse_empty_callable(const char* where) {
+    throw std::invalid_argument(std::string(where) +
+                                ": the callable is empty (a null function pointer or an empty "
+                                "std::function); pass one that can be called");
+}
 
 std::exception_ptr failure_of(task& done) {
     switch (done.current()) {
@@ -49,7 +57,7 @@ struct continuation final : hook {
 
 } // namespace
 
-void continue_with(task& t, task& next) {
+void continue_with(task& t, task& next, bool drop_handle) {
     continuation* added = nullptr;
     try {
         added = new continuation(next);
@@ -58,6 +66,7 @@ void continue_with(task& t, task& next) {
         next.drop_owner();
         throw;
     }
+    if (drop_handle) t.drop_handle();
     if (!t.add_hook(*added)) continuation::run(*added, t);
 }
 

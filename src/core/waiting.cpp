@@ -52,6 +52,12 @@ void hold_for_fork(bool hold) noexcept {
     hold_failure_handler(hold);
     hold_cell_depot(hold);
 }
+/// A worker that forks is in the child a thread like any other: its pool is not there, and may
+/// have been forked with its locks held.
+void leave_executor() noexcept {
+    this_thread.host = nullptr;
+    this_thread.executor = nullptr;
+}
 } // namespace
 
 void watch_forks() {
@@ -60,6 +66,7 @@ void watch_forks() {
                                                  [] {
                                                      hold_for_fork(false);
                                                      ++forks_survived;
+                                                     leave_executor();
                                                  });
     (void)registered;
 }
@@ -70,7 +77,7 @@ void require_reachable(const task& t) {
     if (t.queued_after() != forks_survived.load(std::memory_order_relaxed)) {
         throw forked_error("task " + t.describe() +
                            " was queued in the parent process and will never end in this forked "
-                           "child; create the pool after fork()");
+                           "child; create the pool, or thread, after fork()");
     }
 }
 
@@ -155,10 +162,10 @@ bool task::wait(deadline limit) {
     context& here = this_thread;
     // With a time limit we must not start a task that may run for longer than that.
     if (here.host && limit.is_never() && here.host->run_if_pending(*this)) return true;
+    require_reachable(*this);
     if (limit.passed()) return done();
     const bool fetches = operations_->fetch && limit.is_never();
     if (!fetches && spin_until_done(*this)) return true;
-    require_reachable(*this);
     task* const self = this;
     const std::span<task* const> only(&self, 1);
     const blocking_section section(only, true, limit);
@@ -237,12 +244,12 @@ void wait_until(std::span<task* const> tasks, return_when until, deadline limit)
         }
         if (met(look(tasks), tasks.size(), until)) return;
     }
+    for (const task* t : tasks) require_reachable(*t);
     if (limit.passed()) return;
     if (until == return_when::all_completed && spin_until_done(*tasks.back()) &&
         met(look(tasks), tasks.size(), until)) {
         return;
     }
-    for (const task* t : tasks) require_reachable(*t);
     const bool first = until == return_when::first_completed;
     const blocking_section section(tasks, !first, limit);
     const auto entries = std::make_unique<countdown::entry[]>(tasks.size());
@@ -361,7 +368,10 @@ std::size_t completion_queue::pop(deadline limit, bool all) {
         // relaxed: a hint; collect() acquires.
         if (arrived_.load(std::memory_order_relaxed)) collect();
         if (ready_) break;
-        if (limit.passed()) return none;
+        if (limit.passed()) {
+            require_all_reachable();
+            return none;
+        }
         if (!(limit.is_never() && help())) sleep(limit, all);
     }
     entry* const e = ready_;
@@ -382,14 +392,16 @@ bool completion_queue::help() {
     return false;
 }
 
+void completion_queue::require_all_reachable() const {
+    for (const task* t : tasks_) {
+        if (t) require_reachable(*t);
+    }
+}
+
 void completion_queue::sleep(deadline limit, bool all) {
     // relaxed: a hint, as in pop().
     if (spin_until([&] { return arrived_.load(std::memory_order_relaxed) != nullptr; })) return;
-    if (next_to_help_ == 0) {
-        for (const task* t : tasks_) {
-            if (t) require_reachable(*t);
-        }
-    }
+    if (next_to_help_ == 0) require_all_reachable();
     const blocking_section section(tasks_, all, limit);
     entry* nothing = nullptr;
     // acquire: on failure something has arrived; collect() will see it.

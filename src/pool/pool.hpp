@@ -62,6 +62,8 @@ private:
 
     // Submitting (submit.cpp).
     void require_open() const; // with mutex_ held
+    [[noreturn]] void refuse_shut_down() const;
+    void require_not_forked() const;
     /// The worker that calls, if it is ours. Null in the destructors of a worker's thread-locals,
     /// when it runs nothing any more.
     worker* own_worker() const noexcept;

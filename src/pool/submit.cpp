@@ -8,7 +8,18 @@ namespace heddle::detail {
 
 void pool::require_open() const {
     if (!broken_.empty()) throw broken_thread_pool_error(broken_);
-    if (finished_ || (shut_down_ && !is_own_thread())) throw shutdown_error();
+    if (finished_ || (shut_down_ && !is_own_thread())) refuse_shut_down();
+}
+
+void pool::refuse_shut_down() const {
+    throw shutdown_error("cannot submit: the pool \"" + options_.name + "\" has been shut down");
+}
+
+void pool::require_not_forked() const {
+    if (!gone_after_fork()) return;
+    throw forked_error("the pool \"" + options_.name +
+                       "\" was created before fork() and has no threads in this child; create "
+                       "a pool of its own in the child");
 }
 
 worker* pool::own_worker() const noexcept {
@@ -24,11 +35,7 @@ inline bool pool::enqueue_quickly(task& t) noexcept {
 }
 
 void pool::enqueue(task& t) {
-    if (gone_after_fork()) {
-        throw forked_error("the pool \"" + options_.name +
-                           "\" was created before fork() and has no threads in this child; create "
-                           "a pool of its own in the child");
-    }
+    require_not_forked();
     t.set_owner(this, born_in_);
     if (room_ && !make_room(t)) return; // it has been run here
     try {
@@ -44,7 +51,7 @@ void pool::enqueue(task& t) {
 }
 
 void pool::enqueue(const small_call& call) {
-    if (gone_after_fork()) throw forked_error("the pool was created before fork()");
+    require_not_forked();
     push_outside({.call = call});
 }
 
@@ -118,17 +125,18 @@ bool pool::make_room(task& t) {
     if (!room_->take()) {
         std::lock_guard lock(mutex_);
         require_open();
-        throw shutdown_error();
+        refuse_shut_down();
     }
     return true;
 }
 
 void pool::cancelled_while_queued() noexcept {
     cancelled_.fetch_add(1, std::memory_order_relaxed); // a count
-    if (room_) room_->leave();
+    if (room_ && !gone_after_fork()) room_->leave();    // its lock may have been held at the fork
 }
 
 std::size_t pool::pending_count() const noexcept {
+    if (gone_after_fork()) return 0; // as above
     // relaxed: a moment's view. What has left the queue is counted first, so that the difference
     // is never negative for a single observer.
     std::uint64_t left =

@@ -1,3 +1,4 @@
+#include "../core/birth.hpp"
 #include "../core/context.hpp"
 #include "../core/crash.hpp"
 
@@ -13,10 +14,12 @@ namespace heddle::detail {
 struct thread_handle::parts {
     std::mutex mutex; ///< several may join at once; one of them does it
     std::thread thread;
+    birth born; ///< a forked child has no such thread to join
 };
 
 thread_handle::thread_handle(task& t, std::string name)
     : parts_(std::make_unique<parts>()), task_(t), name_(std::move(name)) {
+    t.set_owner(nullptr, parts_->born.forks()); // so that a wait in a forked child is refused
     parts_->thread = std::thread([&t, shown = name_.substr(0, 15)] {
         pthread_setname_np(pthread_self(), shown.c_str());
         const crash_stack for_crashes;
@@ -26,6 +29,10 @@ thread_handle::thread_handle(task& t, std::string name)
 }
 
 thread_handle::~thread_handle() {
+    if (parts_->born.was_elsewhere()) {
+        (void)parts_.release(); // not ours to join, and maybe locked: leak
+        return;
+    }
     if (!parts_->thread.joinable()) return;
     task_.request_stop();
     if (parts_->thread.get_id() == std::this_thread::get_id()) {
@@ -44,6 +51,7 @@ void thread_handle::join() {
 
 bool thread_handle::join(deadline limit) {
     if (!task_.wait(limit)) return false;
+    if (parts_->born.was_elsewhere()) return true;
     // The callable has returned; what is left is the end of the thread itself.
     std::lock_guard lock(parts_->mutex);
     if (parts_->thread.joinable() && parts_->thread.get_id() != std::this_thread::get_id()) {

@@ -181,6 +181,8 @@ TYPED_TEST(Map, StarmapSpreadsTuples) {
     const std::vector<std::pair<int, int>> pairs{{1, 2}, {3, 4}};
     EXPECT_EQ(this->pool().starmap({.chunk_size = 2}, std::plus<>(), pairs).collect(),
               (std::vector{3, 7}));
+    int (*const none)(int, int) = nullptr;
+    EXPECT_THROW((void)this->pool().starmap(none, pairs), std::invalid_argument);
 }
 
 TYPED_TEST(Map, OfVoidRunsEverything) {

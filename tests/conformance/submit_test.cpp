@@ -123,6 +123,7 @@ TYPED_TEST(SubmitInProcess, AnEmptyCallableIsRefused) {
     EXPECT_THROW(this->pool().post(static_cast<void (*)()>(nullptr)), std::invalid_argument);
     EXPECT_THROW((void)this->pool().map(std::function<int(int)>(), std::vector{1}),
                  std::invalid_argument);
+    EXPECT_EQ(this->submit(add, 1, 2).result(), 3); // the pool goes on
 }
 
 TYPED_TEST(SubmitInProcess, FreezesItsArguments) {

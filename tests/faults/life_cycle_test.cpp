@@ -39,14 +39,19 @@ private:
     std::latch* go_;
 };
 
-TEST(LifeCycle, F21SubmitAfterShutdownDestroysTheCallableUncalled) {
-    thread_pool pool(1);
+TEST(LifeCycle, F21SubmitAfterShutdownDestroysTheCallableUncalledAndNamesThePool) {
+    thread_pool pool({.max_workers = 1, .name = "late"});
     pool.shutdown();
     auto held = std::make_shared<int>(1);
     bool called = false;
     EXPECT_THROW((void)pool.submit([held, &called] { called = true; }), heddle::shutdown_error);
     EXPECT_THROW(pool.post([held, &called] { called = true; }), heddle::shutdown_error);
-    EXPECT_THROW(pool.post([] {}), heddle::shutdown_error);
+    try {
+        pool.post([] {});
+        ADD_FAILURE() << "taken after shutdown";
+    } catch (const heddle::shutdown_error& e) {
+        EXPECT_NE(std::string(e.what()).find("\"late\""), std::string::npos) << e.what();
+    }
     EXPECT_EQ(held.use_count(), 1);
     EXPECT_FALSE(called);
 }

@@ -166,11 +166,17 @@ TEST(NoMemory, F63CallbacksAndContinuationsAreAddedOrNot) {
     std::atomic<int> on_pool{0};
     attempt([&] { return f.then([&, text = long_text](const future<int>&) { ++continued; }); });
     attempt([&] { return f.then(pool, [&, text = long_text](const future<int>&) { ++on_pool; }); });
+    future<int> last = f; // is given away by the one that succeeds only
+    attempt([&] { return std::move(last).then([&](const future<int>&) { ++continued; }); });
+    EXPECT_FALSE(last.valid());
+    last = f;
+    attempt([&] { return std::move(last).then(pool, [&](const future<int>&) { ++on_pool; }); });
+    EXPECT_FALSE(last.valid());
     p.set_value(1);
     pool.shutdown();
     EXPECT_EQ(added, 1);
     EXPECT_EQ(called, added);
-    EXPECT_EQ(made, 2);
+    EXPECT_EQ(made, 4);
     EXPECT_EQ(continued + on_pool, made);
 }
 

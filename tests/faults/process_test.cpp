@@ -1,4 +1,4 @@
-/// Faults F30, F34, F35, F61, F62, F66: what the process and the system do to a pool.
+/// Faults F30, F34, F35, F61, F62, F64, F66: what the process and the system do to a pool.
 #include "support/child.hpp"
 #include "support/sanitizers.hpp"
 
@@ -174,6 +174,20 @@ TEST(Process, F62WithoutThreadsThereIsNoPoolAndNothingLeaks) {
                                 } catch (const std::bad_alloc&) {
                                     return 0;
                                 }
+                            }),
+                            0));
+}
+
+TEST(Process, F64APoolNeedsNoFileDescriptors) {
+    if (heddle::test::sanitized) GTEST_SKIP() << "the sanitizers start no threads after fork()";
+    EXPECT_TRUE(exited_with(in_child([] {
+                                const rlimit none{0, 0};
+                                if (setrlimit(RLIMIT_NOFILE, &none) != 0) return 1;
+                                thread_pool pool; // asks the system how many workers
+                                int sum = 0;
+                                for (int r : pool.map([](int i) { return i; }, std::vector(100, 1)))
+                                    sum += r;
+                                return sum == 100 ? 0 : 2;
                             }),
                             0));
 }

@@ -4,10 +4,12 @@
 #include <heddle/detail/test_clock.hpp>
 #include <heddle/detail/waiting.hpp>
 #include <heddle/future.hpp>
+#include <heddle/thread_pool.hpp>
 
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <latch>
 #include <limits>
 #include <memory>
@@ -269,6 +271,39 @@ TEST(Future, ThenTakesAnyCallableAndResult) {
     auto boxed =
         f.then([p = std::make_unique<int>(9)](const future<int>&) mutable { return std::move(p); });
     EXPECT_EQ(*std::move(boxed).result(), 9);
+}
+
+TEST(Future, ThenOfATemporaryTakesAMoveOnlyResultOut) {
+    // Whether it is done before the temporary goes, or after.
+    const auto take = [](future<std::unique_ptr<int>> f) { return std::move(f).result(); };
+    EXPECT_EQ(*make_ready_future(std::make_unique<int>(4)).then(take).result(), 4);
+    heddle::thread_pool pool(1);
+    EXPECT_EQ(*make_ready_future(std::make_unique<int>(5)).then(pool, take).result(), 5);
+    for (int i = 0; i < 100; ++i) {
+        const auto next = pool.submit([i] { return std::make_unique<int>(i); }).then(take);
+        EXPECT_EQ(*next.result(), i);
+    }
+    int taken = 0;
+    make_ready_future(std::make_unique<int>(6)).add_done_callback([&](auto f) {
+        taken = *std::move(f).result();
+    });
+    EXPECT_EQ(taken, 6);
+}
+
+TEST(Future, ThenOfAnRvalueEmptiesItUnlessItThrows) {
+    future<int> f = make_ready_future(2);
+    const std::function<int(future<int>)> none;
+    EXPECT_THROW((void)std::move(f).then(none), std::invalid_argument);
+    EXPECT_TRUE(f.valid());
+    const future<int> next = std::move(f).then([](future<int> d) { return d.result(); });
+    EXPECT_FALSE(f.valid());
+    EXPECT_EQ(next.result(), 2);
+    // The object itself may go while its callback runs.
+    auto held = std::make_unique<future<int>>(next);
+    std::move(*held).add_done_callback([&](const future<int>&) { held.reset(); });
+    EXPECT_EQ(held, nullptr);
+    EXPECT_THROW(std::move(f).add_done_callback([](const future<int>&) {}),
+                 heddle::invalid_state_error);
 }
 
 TEST(Future, ACancelledThenIsNotCalledAndLeavesItsSource) {

@@ -98,6 +98,11 @@ TEST(Partial, CallsAMutableCallable) {
     static_assert(!std::is_invocable_v<const decltype(count)&>);
 }
 
+TEST(Partial, OfNothingIsRefused) {
+    EXPECT_THROW((void)partial(std::function<int(int)>(), 1), std::invalid_argument);
+    EXPECT_THROW((void)partial(static_cast<int (*)(int)>(nullptr)), std::invalid_argument);
+}
+
 TEST(Partial, CanBeAskedWhatItTakes) {
     using p = decltype(partial(weigh, 1));
     static_assert(std::is_invocable_r_v<int, p&, int, int>);

@@ -112,6 +112,10 @@ TEST(Retry, JitterOnlyShortensPauses) {
     EXPECT_NE(pauses(calls).front(), pauses(calls).back());
 }
 
+TEST(Retry, OfNothingIsRefused) {
+    EXPECT_THROW((void)heddle::retry({}, std::function<void()>()), std::invalid_argument);
+}
+
 TEST(Retry, RejectsBadOptionsNamingTheValue) {
     const auto text = [](heddle::retry_options options) -> std::string {
         try {

@@ -2,12 +2,11 @@
 /// to compile inside the callable's own body.
 #pragma once
 
+#include <heddle/detail/require_callable.hpp>
 #include <heddle/detail/state.hpp>
 
 #include <functional>
-#include <stdexcept>
 #include <stop_token>
-#include <string>
 #include <type_traits>
 
 namespace heddle {
@@ -111,24 +110,6 @@ concept submittable =
     !std::is_same_v<std::remove_cvref_t<F>, task_options> &&
     std::move_constructible<std::decay_t<F>> &&
     (std::constructible_from<std::decay_t<Args>, Args> && ...) && call<F, Args...>::valid;
-
-template <class F>
-concept may_be_empty = std::is_pointer_v<F> || std::is_member_pointer_v<F> ||
-                       (std::is_class_v<F> && requires(const F& f) {
-                           { f.operator bool() } -> std::same_as<bool>;
-                       });
-
-/// Throws std::invalid_argument for a null function pointer or an empty std::function.
-template <class F>
-void require_callable(const F& f, const char* where) {
-    if constexpr (may_be_empty<F>) {
-        if (!static_cast<bool>(f)) {
-            throw std::invalid_argument(std::string(where) +
-                                        ": the callable is empty (a null function pointer or an "
-                                        "empty std::function); pass one that can be called");
-        }
-    }
-}
 
 template <class F, class... Args>
 using task_for = closure_task<call_result_t<F, Args...>,

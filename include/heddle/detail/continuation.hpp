@@ -37,15 +37,18 @@ struct callback final : hook {
 };
 
 /// Runs `f()` when `t` is done, or now. Strong guarantee: on std::bad_alloc nothing is added.
+/// With `drop_handle` the caller's handle goes before `f` can run, which must hold another.
 template <class F>
-void add_callback(task& t, F f) {
+void add_callback(task& t, F f, bool drop_handle = false) {
     auto added = std::make_unique<callback<F>>(std::move(f));
+    if (drop_handle) t.drop_handle();
     if (t.add_hook(*added)) added.release();
     else callback<F>::run(*added.release(), t);
 }
 
 /// Runs `next` (owned by the caller until now) when `t` is done, on the completing thread.
-void continue_with(task& t, task& next);
+/// `drop_handle` as in add_callback(): `next` holds another handle.
+void continue_with(task& t, task& next, bool drop_handle);
 
 /// Holds a task that an executor was asked to run; if it is dropped unrun, the task is cancelled.
 class posted_task {
@@ -67,15 +70,23 @@ inline constexpr bool runs_elsewhere = false;
 
 /// Posts `next` to `executor` when `t` is done. If `post` throws, `next` is cancelled.
 template <class Executor>
-void continue_with(task& t, task& next, Executor& executor) {
-    add_callback(t, [&executor, next = posted_task(next)]() mutable {
-        try {
-            executor.post(std::move(next));
-        } catch (const error&) {
-            // The executor takes no more work. Dropping `next` has cancelled it, which whoever
-            // waits for it will see.
-        }
-    });
+void continue_with(task& t, task& next, bool drop_handle, Executor& executor) {
+    constexpr bool here = !runs_elsewhere<Executor>;
+    static_assert(here,
+                  "heddle: then(executor, f) hands f this future, which cannot travel to "
+                  "another process; submit its result instead: pool.submit(f, done.result()), "
+                  "in a task of a thread_pool or a coroutine if nobody may wait here");
+    if constexpr (here) { // so that one error is enough
+        auto post = [&executor, next = posted_task(next)]() mutable {
+            try {
+                executor.post(std::move(next));
+            } catch (const error&) {
+                // The executor takes no more work. Dropping `next` has cancelled it, which whoever
+                // waits for it will see.
+            }
+        };
+        add_callback(t, std::move(post), drop_handle);
+    }
 }
 
 } // namespace heddle::detail

@@ -57,6 +57,7 @@ private:
     static void arrived(hook& self, task& done) noexcept;
     void collect() noexcept;
     bool help();
+    void require_all_reachable() const;
     void sleep(deadline limit, bool all);
 
     std::vector<task*> tasks_; ///< null for those that were given
