@@ -282,6 +282,26 @@ void teller::tell_use(const std::set<u64>& objects, const std::set<u64>& looks) 
     }
 }
 
+/// What became of the last thing that was given to a descriptor for which a thread waits for ever.
+void teller::tell_silence() {
+    std::size_t given = steps.size(), taken = steps.size();
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        if (steps[i].kind == op::output) given = i;
+        if (steps[i].kind == op::input) taken = i;
+    }
+    if (given == steps.size()) {
+        why += " Nobody has given anything to it.";
+        advice = "one of them has to speak first.";
+    } else if (taken < steps.size() && taken > given) {
+        why += fmt::format(
+            " What was given last, in {}, was taken in {}.", row_of(given), row_of(taken));
+        advice = "take what was sent before looking for what it announces, not afterwards; or send "
+                 "once more.";
+    } else {
+        advice = "whoever waits must be sent something, or the descriptor be closed.";
+    }
+}
+
 void teller::tell_blocked() {
     const run_result& r = c.result;
     const u32 n = std::min(r.blocked, max_blocked);
@@ -334,6 +354,8 @@ void teller::tell_blocked() {
         why += fmt::format(" `{}` is {} by now, and no thread is left that could change it.",
                            variables.front().what.name,
                            variables.front().value);
+    if (std::any_of(r.block, r.block + n, [](const auto& b) { return b.what == wait_for::input; }))
+        return tell_silence();
     advice = !cycle   ? "somebody must notify, release or finish before the others can go on."
              : n == 1 ? "do not lock what this thread already holds."
                       : "lock in the same order everywhere; or take them at once: "

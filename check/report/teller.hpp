@@ -89,6 +89,7 @@ struct teller {
     void tell_missed(const blocked_thread& b);
     bool came_back(const blocked_thread& b);
     u64 stream_of(const blocked_thread& b) const;
+    void tell_silence();
     std::string waits_on(const blocked_thread& b) const;
     std::string what_it_wants(const blocked_thread& b) const;
     std::string lock_name(u64 address, const object& o) const;

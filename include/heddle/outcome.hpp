@@ -20,6 +20,9 @@ namespace heddle {
 /// Thread safety: as any value. Lifetime: owns its value; a reference outcome borrows.
 template <class T>
 class [[nodiscard]] outcome {
+    static_assert(!std::is_same_v<std::remove_cv_t<T>, std::exception_ptr>,
+                  "heddle: an outcome could not tell an exception_ptr that was returned from a "
+                  "failure; use result()");
     struct nothing {};
     using stored = std::conditional_t<
         std::is_void_v<T>,

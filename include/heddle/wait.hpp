@@ -4,6 +4,7 @@
 #include <heddle/detail/waiting.hpp>
 #include <heddle/future.hpp>
 
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -108,6 +109,12 @@ auto wait(R&& futures, wait_options options = {}) -> wait_result<detail::range_f
     return result;
 }
 
+/// The same for `wait({a, b})`.
+template <class T>
+wait_result<T> wait(std::initializer_list<future<T>> futures, wait_options options = {}) {
+    return wait(std::views::all(futures), options);
+}
+
 /// Waits for all futures and returns their values, in input order.
 ///
 /// The first failure in input order is rethrown, once all are done; it counts as looked at, and
@@ -147,6 +154,12 @@ auto results(R&& futures) {
         }
         return values;
     }
+}
+
+/// The same for `results({a, b})`, which copies the values: the braces keep handles of their own.
+template <class T>
+auto results(std::initializer_list<future<T>> futures) {
+    return results(std::views::all(futures));
 }
 
 /// The range that `as_completed` returns: futures in the order in which they finish.
@@ -241,6 +254,12 @@ template <detail::future_range R>
     using T = detail::range_future_t<R>;
     const auto limit = timeout ? detail::deadline::after(*timeout) : detail::deadline::never();
     return completions<T>(detail::future_set<T>(std::forward<R>(futures)), limit);
+}
+/// The same for `as_completed({a, b})`.
+template <class T>
+[[nodiscard]] completions<T> as_completed(std::initializer_list<future<T>> futures,
+                                          std::optional<duration> timeout = std::nullopt) {
+    return as_completed(std::views::all(futures), timeout);
 }
 
 } // namespace heddle

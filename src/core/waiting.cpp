@@ -310,6 +310,7 @@ std::size_t completion_queue::add(task& t) {
     }
     tasks_[index] = &t;
     next_to_help_ = std::min(next_to_help_, index);
+    reachable_after_ = -1;
     entry& e = entries_[index];
     e.fire = &arrived;
     e.wakes_thread = true;
@@ -392,16 +393,21 @@ bool completion_queue::help() {
     return false;
 }
 
-void completion_queue::require_all_reachable() const {
+/// Once for each set: a look at all tasks before each sleep would make many completions cost the
+/// square of their number.
+void completion_queue::require_all_reachable() {
+    const int forks = forks_survived.load(std::memory_order_relaxed); // see forks_survived
+    if (forks == reachable_after_) return;
     for (const task* t : tasks_) {
         if (t) require_reachable(*t);
     }
+    reachable_after_ = forks;
 }
 
 void completion_queue::sleep(deadline limit, bool all) {
     // relaxed: a hint, as in pop().
     if (spin_until([&] { return arrived_.load(std::memory_order_relaxed) != nullptr; })) return;
-    if (next_to_help_ == 0) require_all_reachable();
+    require_all_reachable();
     const blocking_section section(tasks_, all, limit);
     entry* nothing = nullptr;
     // acquire: on failure something has arrived; collect() will see it.

@@ -265,4 +265,14 @@ TYPED_TEST(WaitInProcess, AsCompletedDoesNotKeepWhatItHasGiven) {
     EXPECT_EQ(held.use_count(), 1);
 }
 
+TYPED_TEST(WaitInProcess, TakesFuturesInBraces) {
+    const future<int> one = this->submit([] { return 1; }), two = this->submit([] { return 2; });
+    EXPECT_EQ(heddle::wait({one, two}).done.size(), 2U);
+    EXPECT_EQ(heddle::wait({one, two}, {.timeout = 0s}).not_done.size(), 0U);
+    EXPECT_EQ(heddle::results({one, two}), (std::vector<int>{1, 2}));
+    int sum = 0;
+    for (const future<int>& each : heddle::as_completed({one, two}, 60s)) sum += each.result();
+    EXPECT_EQ(sum, 3);
+}
+
 } // namespace

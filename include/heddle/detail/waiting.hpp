@@ -57,7 +57,7 @@ private:
     static void arrived(hook& self, task& done) noexcept;
     void collect() noexcept;
     bool help();
-    void require_all_reachable() const;
+    void require_all_reachable();
     void sleep(deadline limit, bool all);
 
     std::vector<task*> tasks_; ///< null for those that were given
@@ -67,6 +67,7 @@ private:
     entry* ready_last_ = nullptr;
     std::size_t open_ = 0;         ///< tasks whose completion has not gone through ready_
     std::size_t next_to_help_ = 0; ///< tasks before this one have started
+    int reachable_after_ = -1;     ///< forks survived when all tasks were found reachable
     /// Protocol: a stack of completed entries, pushed by finishing threads, taken whole by the
     /// consumer; `asleep()` in place of an empty stack while the consumer sleeps. A pusher's
     /// compare-exchange is its last access to the queue.
