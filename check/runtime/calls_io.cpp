@@ -43,8 +43,8 @@ template <class Call>
 long take(int fd, bool waits, u64 pc, Call call) {
     const u64 quiet = quiet_steps();
     descriptor_point(op::input, fd, pc);
-    if (waits) wait_for_descriptor(fd, POLLIN, pc);
-    const long result = call();
+    const bool in_time = !waits || wait_for_descriptor(fd, POLLIN, pc);
+    const long result = in_time ? call() : -EAGAIN;
     if (result >= 0) acquire_through(fd);
     else if (result == -EAGAIN) still_quiet(quiet);
     wake_ready(); // there may be room now
@@ -56,9 +56,9 @@ template <class Call>
 long give(int fd, bool waits, u64 pc, Call call) {
     const u64 quiet = quiet_steps();
     descriptor_point(op::output, fd, pc);
-    if (waits) wait_for_descriptor(fd, POLLOUT, pc);
+    const bool in_time = !waits || wait_for_descriptor(fd, POLLOUT, pc);
     release_through(fd);
-    const long result = call();
+    const long result = in_time ? call() : -EAGAIN;
     if (result == -EAGAIN) still_quiet(quiet);
     wake_ready();
     return result;
@@ -78,7 +78,6 @@ long give_all(int fd, const void* data, std::size_t size, u64 pc) {
             if (waits) kernel(SYS_fcntl, fd, F_SETFL, flags);
             return result;
         });
-        if (n == -EAGAIN && waits) continue; // room, but too little for what must go in one piece
         if (n <= 0) return done > 0 ? static_cast<long>(done) : n;
         done += static_cast<std::size_t>(n);
     } while (waits && done < size);
@@ -164,6 +163,21 @@ HEDDLE_HOOK int eventfd_read(int fd, eventfd_t* value) {
 HEDDLE_HOOK int eventfd_write(int fd, eventfd_t value) {
     return write_from(fd, &value, sizeof value, PC) == sizeof value ? 0 : -1;
 }
+// At a place of the file: nothing to wait for, and no order of what goes in and comes out.
+HEDDLE_HOOK ssize_t pread(int fd, void* into, std::size_t size, off_t at) {
+    const long n = kernel(SYS_pread64, fd, as_long(into), static_cast<long>(size), at);
+    if (n > 0) access_for(into, static_cast<std::size_t>(n), true, PC);
+    return answer(n);
+}
+HEDDLE_HOOK ssize_t pread64(int fd, void* into, std::size_t size, off_t at)
+    __attribute__((alias("pread")));
+HEDDLE_HOOK ssize_t pwrite(int fd, const void* data, std::size_t size, off_t at) {
+    access_for(data, size, false, PC);
+    return answer(kernel(SYS_pwrite64, fd, as_long(data), static_cast<long>(size), at));
+}
+HEDDLE_HOOK ssize_t pwrite64(int fd, const void* data, std::size_t size, off_t at)
+    __attribute__((alias("pwrite")));
+
 HEDDLE_HOOK ssize_t readv(int fd, const iovec* list, int count) {
     const auto call = [&] { return kernel(SYS_readv, fd, as_long(list), count); };
     if (!has_turn()) return answer(call());

@@ -53,6 +53,21 @@ int wait_and_look(pollfd* all, u64 count, i64 deadline, u64 pc, Call look) {
     return answer(found);
 }
 
+int kernel_poll(pollfd* all, nfds_t count, const timespec* timeout, const sigset_t* mask) {
+    timespec t = timeout == nullptr ? timespec{} : *timeout; // the kernel changes it
+    return answer(kernel(SYS_ppoll,
+                         as_long(all),
+                         static_cast<long>(count),
+                         timeout == nullptr ? 0 : as_long(&t),
+                         as_long(mask),
+                         8));
+}
+
+int poll_outside(pollfd* all, nfds_t count, int timeout) {
+    const timespec t{timeout / 1000, timeout % 1000 * 1'000'000L};
+    return kernel_poll(all, count, timeout < 0 ? nullptr : &t, nullptr);
+}
+
 int poll_until(pollfd* all, nfds_t count, i64 deadline, u64 pc) {
     access_for(all, count * sizeof *all, true, pc);
     return wait_and_look(all, count, deadline, pc, [&] {
@@ -100,18 +115,41 @@ int make_pair(long result, const int* pair) {
 } // namespace
 
 HEDDLE_HOOK int poll(pollfd* all, nfds_t count, int timeout) {
-    if (has_turn()) return poll_until(all, count, after_milliseconds(timeout), PC);
-    const timespec t{timeout / 1000, timeout % 1000 * 1'000'000L};
-    return answer(kernel(
-        SYS_ppoll, as_long(all), static_cast<long>(count), timeout < 0 ? 0 : as_long(&t), 0, 8));
+    return has_turn() ? poll_until(all, count, after_milliseconds(timeout), PC)
+                      : poll_outside(all, count, timeout);
 }
 HEDDLE_HOOK int __poll_chk(pollfd* all, nfds_t count, int timeout, std::size_t) {
-    return poll(all, count, timeout);
+    return has_turn() ? poll_until(all, count, after_milliseconds(timeout), PC)
+                      : poll_outside(all, count, timeout);
 }
 HEDDLE_HOOK int ppoll(pollfd* all, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-    if (has_turn()) return poll_until(all, count, after(timeout), PC);
-    return answer(kernel(
-        SYS_ppoll, as_long(all), static_cast<long>(count), as_long(timeout), as_long(mask), 8));
+    return has_turn() ? poll_until(all, count, after(timeout), PC)
+                      : kernel_poll(all, count, timeout, mask);
+}
+HEDDLE_HOOK int
+__ppoll_chk(pollfd* all, nfds_t count, const timespec* timeout, const sigset_t* mask, std::size_t) {
+    return has_turn() ? poll_until(all, count, after(timeout), PC)
+                      : kernel_poll(all, count, timeout, mask);
+}
+HEDDLE_HOOK int pselect(int count,
+                        fd_set* in,
+                        fd_set* out,
+                        fd_set* other,
+                        const timespec* timeout,
+                        const sigset_t* mask) {
+    if (has_turn()) return select_until(count, in, out, other, after(timeout), PC);
+    timespec t = timeout == nullptr ? timespec{} : *timeout; // the kernel changes it
+    const struct {
+        const sigset_t* set;
+        std::size_t size;
+    } masked{mask, 8};
+    return answer(kernel(SYS_pselect6,
+                         count,
+                         as_long(in),
+                         as_long(out),
+                         as_long(other),
+                         timeout == nullptr ? 0 : as_long(&t),
+                         as_long(&masked)));
 }
 HEDDLE_HOOK int select(int count, fd_set* in, fd_set* out, fd_set* other, timeval* timeout) {
     timespec t{};

@@ -194,6 +194,21 @@ HEDDLE_HOOK std::size_t fwrite(const void* data, std::size_t size, std::size_t c
     return real(data, size, count, file);
 }
 
+// What they read is known only afterwards.
+HEDDLE_HOOK std::size_t fread(void* into, std::size_t size, std::size_t count, FILE* file) {
+    using call = std::size_t (*)(void*, std::size_t, std::size_t, FILE*);
+    static const auto real = real_function<call>("fread");
+    const std::size_t done = real(into, size, count, file);
+    access_for(into, size * done, true, PC);
+    return done;
+}
+HEDDLE_HOOK char* fgets(char* into, int size, FILE* file) {
+    static const auto real = real_function<char* (*)(char*, int, FILE*)>("fgets");
+    char* line = real(into, size, file);
+    if (line != nullptr) access_for(line, std::strlen(line) + 1, true, PC);
+    return line;
+}
+
 // What -D_FORTIFY_SOURCE makes of them.
 HEDDLE_HOOK int
 __vsnprintf_chk(char* to, std::size_t n, int, std::size_t room, const char* format, va_list a) {
@@ -221,4 +236,19 @@ HEDDLE_HOOK int __fprintf_chk(FILE* file, int, const char* format, ...) {
 }
 HEDDLE_HOOK int __printf_chk(int, const char* format, ...) {
     WITH_THE_REST(format, print_to, stdout);
+}
+HEDDLE_HOOK std::size_t
+__fread_chk(void* into, std::size_t room, std::size_t size, std::size_t count, FILE* file) {
+    using call = std::size_t (*)(void*, std::size_t, std::size_t, std::size_t, FILE*);
+    static const auto real = real_function<call>("__fread_chk");
+    const std::size_t done = real(into, room, size, count, file);
+    access_for(into, size * done, true, PC);
+    return done;
+}
+HEDDLE_HOOK char* __fgets_chk(char* into, std::size_t room, int size, FILE* file) {
+    static const auto real =
+        real_function<char* (*)(char*, std::size_t, int, FILE*)>("__fgets_chk");
+    char* line = real(into, room, size, file);
+    if (line != nullptr) access_for(line, std::strlen(line) + 1, true, PC);
+    return line;
 }

@@ -5,7 +5,9 @@
 #include "sync.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include <cstdio>
 
@@ -70,6 +72,17 @@ i64 feed_timers() {
     return next;
 }
 
+/// Until when a call may wait, by an option of the socket.
+i64 time_allowed(int fd, short events) {
+    timeval limit{};
+    unsigned size = sizeof limit;
+    const long option = events == POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO;
+    const long asked =
+        kernel(SYS_getsockopt, fd, SOL_SOCKET, option, as_long(&limit), as_long(&size));
+    const timespec t{limit.tv_sec, limit.tv_usec * 1000};
+    return asked != 0 || (t.tv_sec == 0 && t.tv_nsec == 0) ? never : deadline_of(-1, &t);
+}
+
 template <class Visit>
 void each_waiter(Visit visit) {
     for (u32 i = 0; waiting > 0 && i < g.count; ++i) {
@@ -107,12 +120,12 @@ bool wait_for_descriptors(pollfd* all, u64 count, i64 deadline, u64 pc) {
     }
 }
 
-void wait_for_descriptor(int fd, short events, u64 pc) {
+bool wait_for_descriptor(int fd, short events, u64 pc) {
     pollfd one{fd, events, 0};
-    if (ready(&one, 1)) return;
+    if (ready(&one, 1)) return true;
     const long flags = kernel(SYS_fcntl, fd, F_GETFL);
-    if (flags < 0 || (flags & O_NONBLOCK) != 0) return;
-    wait_for_descriptors(&one, 1, never, pc);
+    if (flags < 0 || (flags & O_NONBLOCK) != 0) return true;
+    return wait_for_descriptors(&one, 1, time_allowed(fd, events), pc);
 }
 
 void release_through(int fd) {

@@ -20,8 +20,9 @@ void descriptor_point(op kind, int fd, u64 pc);
 /// Waits until one of them is ready, as poll() says; false when the deadline came first.
 bool wait_for_descriptors(pollfd* all, u64 count, i64 deadline, u64 pc);
 
-/// Waits until `fd` is ready for `events`, unless its calls do not block.
-void wait_for_descriptor(int fd, short events, u64 pc);
+/// Waits until `fd` is ready for `events`, unless its calls do not block; false when the time that
+/// its socket allows for that is over.
+bool wait_for_descriptor(int fd, short events, u64 pc);
 
 /// To be called before something goes into `fd`, and after something came out of it.
 void release_through(int fd);
