@@ -70,7 +70,8 @@ bool goes_on_after_look(bool ends) {
         case op::notify_one:
         case op::notify_all:
         case op::futex_wake:
-        case op::sem_post: does = true; break;
+        case op::sem_post:
+        case op::output: does = true; break;
         default: break;
         }
     for (u32 i = 0; i < woken_count && !does; ++i) {
