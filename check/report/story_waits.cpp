@@ -219,6 +219,7 @@ void teller::tell_notification(const blocked_thread& b,
 
 /// On what, or, where that has no name, in which call.
 std::string teller::waits_on(const blocked_thread& b) const {
+    if (b.what == wait_for::signal) return "waits for a signal";
     const std::string name = lock_name(b.address, b.what_object);
     const bool named = name.front() == '`' && !name.starts_with("`block of ");
     const std::string call = named ? "" : names.library_call(b.where);
@@ -238,7 +239,8 @@ std::string teller::what_it_wants(const blocked_thread& b) const {
         wants = fmt::format("waits for the semaphore {}", lock_name(b.address, b.what_object));
         break;
     case wait_for::barrier: wants = "waits at a barrier"; break;
-    case wait_for::futex: wants = waits_on(b); break;
+    case wait_for::futex:
+    case wait_for::signal: wants = waits_on(b); break;
     default: wants = fmt::format("wants {}", lock_name(b.address, b.what_object));
     }
     if (b.owner < max_threads)
