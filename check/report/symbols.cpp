@@ -148,13 +148,16 @@ const std::vector<source_place>& symbols::calls_at(u64 pc) const {
     return calls;
 }
 
-source_place symbols::place_of(const frames& f) const {
+source_place symbols::place_of(const frames& f, const std::set<std::string>& but_not_in) const {
     source_place first;
+    bool found = false; // at least one of these functions
     for (u32 i = 0; i < f.count && i < max_frames; ++i) {
         if (i_->in_system(f.pc[i])) continue;
         for (const auto& call : calls_at(f.pc[i])) {
-            if (first.file.empty() && first.function.empty()) first = call;
-            if (!is_system_file(call.file)) return call;
+            const bool ours = !is_system_file(call.file);
+            if (ours && !but_not_in.contains(call.function)) return call;
+            if ((first.file.empty() && first.function.empty()) || (ours && !found)) first = call;
+            found |= ours;
         }
     }
     if (!first.file.empty() || f.count == 0) return first;
