@@ -3,6 +3,7 @@
 
 #include "teller.hpp"
 
+#include <filesystem>
 #include <set>
 
 namespace heddle::check {
@@ -32,6 +33,23 @@ std::string asserted(const std::string& text) {
     return from == std::string::npos || to == std::string::npos || to <= from
                ? text
                : text.substr(from + 1, to - from - 1);
+}
+
+/// What libraries could make a data race none; empty when there is none that could.
+std::string may_order(const channel& c) {
+    std::string list;
+    u32 n = 0;
+    for (u32 i = 0; i < c.modules; ++i) {
+        const module_info& m = c.module[i];
+        if (m.instrumented != 0 || m.synchronises == 0 || ++n > 2) continue;
+        list += (n == 1 ? "" : ", ") + std::filesystem::path(m.path).filename().string();
+    }
+    if (n == 0) return list;
+    if (n > 2) list += " and others";
+    return fmt::format("{} {} not instrumented. A lock or an atomic operation in there that orders "
+                       "the two is not seen; then this is no race.",
+                       list,
+                       n == 1 ? "is" : "are");
 }
 
 bool no_exception(const run_result& r) {
@@ -162,8 +180,21 @@ void teller::tell_race() {
         const bool inside = variables.front().what.library;
         if (inside || !fits || p.kind == pattern::unordered || !among(p.first) || !among(p.last))
             p = {pattern::unordered, one, one, two};
-        if (steps.empty() || one == two) {
-            claim = capital(f.message);
+        const u32 before = race.first.thread, after = race.second.thread;
+        why = fmt::format(
+            "{} {} {} and {} {} it, and nothing makes one wait for the other: no common lock, no "
+            "join, no atomic. Either may come first, or both at once.",
+            who(before),
+            verb(race.first),
+            it(),
+            who(after),
+            verb(race.second));
+        if (steps.empty() || one == two) { // all in headers of a library, called by no program line
+            claim = fmt::format(
+                "Data race on `{}`: nothing orders {} and {}", f.variable, who(before), who(after));
+            steps.clear();
+            add_end(before, verb(race.first), first);
+            add_end(after, verb(race.second), place(race.second.where));
             return;
         }
         const bool simple = p.kind == pattern::unordered;
@@ -178,14 +209,6 @@ void teller::tell_race() {
                             f.variable,
                             who(a.thread),
                             who(b.thread));
-        why =
-            fmt::format("{} {} {} and {} {} it, and nothing makes one wait for the other: no "
-                        "common lock, no join, no atomic. Either may come first, or both at once.",
-                        who(a.thread),
-                        verb(race.first),
-                        it(),
-                        who(b.thread),
-                        verb(race.second));
         advice = fmt::format("hold one mutex at every use of {}; {}or start the second thread only "
                              "when the first is done.",
                              it(),
@@ -298,7 +321,8 @@ background background_of(const channel& c, const symbols& names) {
 }
 
 void tell(finding& f, const channel& c, const symbols& names, const background& known) {
-    teller t{f, c, names, known, recorded_events(c), {}, {}, {}, {}, {}};
+    const auto events = recorded_events(c);
+    teller t{f, c, names, known, events, lock_wrappers(events, names), {}, {}, {}, {}, {}};
     f.threads = c.result.threads;
     f.switches = c.result.switches;
     f.places.clear();
@@ -317,6 +341,8 @@ void tell(finding& f, const channel& c, const symbols& names, const background& 
     t.fill_table();
     f.told.claim = t.claim;
     if (!t.why.empty()) f.told.notes.push_back({"Why", capital(t.why)});
+    if (const std::string them = may_order(c); f.kind == failure::data_race && !them.empty())
+        f.told.notes.push_back({"But", them});
     if (!t.advice.empty()) f.told.notes.push_back({"Try", capital(t.advice)});
 }
 

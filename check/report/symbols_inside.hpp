@@ -64,7 +64,12 @@ struct symbols::implementation {
     bool local_at(u64 address, const object& o, named& into) const;
     bool global_at(u64 address, named& into) const;
     bool heap_at(const symbols& names, u64 address, const object& o, named& into) const;
-    std::string allocated_type(const symbols& names, const object& o) const;
+    struct allocation {
+        std::string type;
+        source_place place;
+    };
+    allocation allocated(const symbols& names, const object& o) const;
+    u64 size_of_type(const std::string& name) const;
 };
 
 } // namespace heddle::check

@@ -174,7 +174,7 @@ enum class wait_for : u32 {
     guard,
     sleep,
     spin,
-    input,       // something that a file descriptor becomes ready for; the address is its number
+    input, // something that a file descriptor becomes ready for; the address is its number
     signal,
     nothing_ends // a loop that no other thread can end, see cli/endless_loop.hpp
 };
@@ -249,6 +249,7 @@ struct run_result {
 struct module_info {
     u64 base, begin, end;
     u32 instrumented, build_id_size;
+    u32 synchronises, unused; // it makes threads or locks; what else it orders by is not seen
     u8 build_id[32];
     char path[512];
 };
