@@ -181,6 +181,8 @@ void teller::tell_race() {
         if (inside || !fits || p.kind == pattern::unordered || !among(p.first) || !among(p.last))
             p = {pattern::unordered, one, one, two};
         const u32 before = race.first.thread, after = race.second.thread;
+        claim = fmt::format(
+            "Data race on `{}`: nothing orders {} and {}", f.variable, who(before), who(after));
         why = fmt::format(
             "{} {} {} and {} {} it, and nothing makes one wait for the other: no common lock, no "
             "join, no atomic. Either may come first, or both at once.",
@@ -190,8 +192,6 @@ void teller::tell_race() {
             who(after),
             verb(race.second));
         if (steps.empty() || one == two) { // all in headers of a library, called by no program line
-            claim = fmt::format(
-                "Data race on `{}`: nothing orders {} and {}", f.variable, who(before), who(after));
             steps.clear();
             add_end(before, verb(race.first), first);
             add_end(after, verb(race.second), place(race.second.where));
@@ -205,10 +205,6 @@ void teller::tell_race() {
         if (tell_unlocked_change(a, b, row_of(p.last)) ||
             tell_unlocked_change(b, a, row_of(p.first)))
             return;
-        claim = fmt::format("Data race on `{}`: nothing orders {} and {}",
-                            f.variable,
-                            who(a.thread),
-                            who(b.thread));
         advice = fmt::format("hold one mutex at every use of {}; {}or start the second thread only "
                              "when the first is done.",
                              it(),
