@@ -164,31 +164,38 @@ std::string word_after(const std::string& line, const char* before) {
 
 } // namespace
 
-bool symbols::implementation::local_at(u64 address, const object& o, named& into) const {
-    if (o.frame_cfa == 0 || o.frame_pc == 0) return false;
-    const unit* found = unit_at(o.frame_pc - 1);
-    if (found == nullptr) return false;
+/// Where the locals of the function at `pc` are listed; none: a null address. Looked for once,
+/// since that goes through all that was compiled with it.
+const symbols::implementation::function_scope& symbols::implementation::scope_at(u64 pc) const {
+    const auto [at, fresh] = scopes.try_emplace(pc);
+    function_scope& result = at->second;
+    const unit* found = fresh ? unit_at(pc - 1) : nullptr;
+    if (found == nullptr) return result;
     Dwarf_Die unit_die = found->die;
-    Dwarf_Die* scopes = nullptr;
-    Dwarf_Die* innermost = nullptr;
-    int count = dwarf_getscopes(&unit_die, o.frame_pc - 1 - found->bias, &innermost);
-    if (count > 0) count = dwarf_getscopes_die(&innermost[0], &scopes);
+    Dwarf_Die *around = nullptr, *innermost = nullptr;
+    int count = dwarf_getscopes(&unit_die, pc - 1 - found->bias, &innermost);
+    if (count > 0) count = dwarf_getscopes_die(&innermost[0], &around);
     std::free(innermost);
-    bool result = false;
     for (int i = 0; i < count; ++i) {
-        if (dwarf_tag(&scopes[i]) != DW_TAG_subprogram) continue;
+        if (dwarf_tag(&around[i]) != DW_TAG_subprogram) continue;
         Dwarf_Attribute a;
         Dwarf_Op* ops = nullptr;
         std::size_t length = 0;
-        bool by_cfa = true;
-        if (dwarf_attr_integrate(&scopes[i], DW_AT_frame_base, &a) != nullptr &&
+        if (dwarf_attr_integrate(&around[i], DW_AT_frame_base, &a) != nullptr &&
             dwarf_getlocation(&a, &ops, &length) == 0 && length == 1)
-            by_cfa = ops[0].atom == DW_OP_call_frame_cfa;
-        result = find_local(&scopes[i], address, o.frame_cfa, by_cfa, into);
+            result.by_cfa = ops[0].atom == DW_OP_call_frame_cfa;
+        result.die = around[i];
         break;
     }
-    std::free(scopes);
+    std::free(around);
     return result;
+}
+
+bool symbols::implementation::local_at(u64 address, const object& o, named& into) const {
+    if (o.frame_cfa == 0 || o.frame_pc == 0) return false;
+    function_scope scope = scope_at(o.frame_pc);
+    return scope.die.addr != nullptr &&
+           find_local(&scope.die, address, o.frame_cfa, scope.by_cfa, into);
 }
 
 bool symbols::implementation::global_at(u64 address, named& into) const {
@@ -224,7 +231,8 @@ symbols::implementation::allocation symbols::implementation::allocated(const sym
             }
             if (is_system_file(call.file) || ++places > looked_at) continue;
             const std::string line = source_line(call);
-            if (places == 1) result.type = word_after(line, "new ");
+            for (const char* before : {"new ", "new(std::nothrow) ", "new (std::nothrow) "})
+                if (places == 1 && result.type.empty()) result.type = word_after(line, before);
             if (!result.type.empty()) return result;
             for (const char* before : {"sizeof(struct ", "sizeof(", "sizeof (", "sizeof(const "}) {
                 const std::string type = word_after(line, before);

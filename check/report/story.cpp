@@ -191,7 +191,8 @@ void teller::tell_race() {
             it(),
             who(after),
             verb(race.second));
-        if (steps.empty() || one == two) { // all in headers of a library, called by no program line
+        // All in headers of a library, called by no program line; or longer ago than was recorded.
+        if (steps.empty() || one == two || (!inside && steps[one].thread != before)) {
             steps.clear();
             add_end(before, verb(race.first), first);
             add_end(after, verb(race.second), place(race.second.where));

@@ -58,6 +58,13 @@ struct symbols::implementation {
         return false;
     }
 
+    struct function_scope {
+        Dwarf_Die die{};
+        bool by_cfa = true;
+    };
+    mutable std::map<u64, function_scope> scopes; // what scope_at() found before
+    const function_scope& scope_at(u64 pc) const;
+
     void add_variable(Dwarf_Die* die, u64 bias, const std::string& owner);
     void walk(Dwarf_Die* parent, u64 bias, const std::string& owner, int depth);
     void list_globals(Dwfl_Module* module);
