@@ -167,27 +167,19 @@ std::string word_after(const std::string& line, const char* before) {
 /// Where the locals of the function at `pc` are listed; none: a null address. Looked for once,
 /// since that goes through all that was compiled with it.
 const symbols::implementation::function_scope& symbols::implementation::scope_at(u64 pc) const {
-    const auto [at, fresh] = scopes.try_emplace(pc);
+    const auto [at, fresh] = known_scopes.try_emplace(pc);
     function_scope& result = at->second;
     const unit* found = fresh ? unit_at(pc - 1) : nullptr;
     if (found == nullptr) return result;
-    Dwarf_Die unit_die = found->die;
-    Dwarf_Die *around = nullptr, *innermost = nullptr;
-    int count = dwarf_getscopes(&unit_die, pc - 1 - found->bias, &innermost);
-    if (count > 0) count = dwarf_getscopes_die(&innermost[0], &around);
-    std::free(innermost);
-    for (int i = 0; i < count; ++i) {
-        if (dwarf_tag(&around[i]) != DW_TAG_subprogram) continue;
-        Dwarf_Attribute a;
-        Dwarf_Op* ops = nullptr;
-        std::size_t length = 0;
-        if (dwarf_attr_integrate(&around[i], DW_AT_frame_base, &a) != nullptr &&
-            dwarf_getlocation(&a, &ops, &length) == 0 && length == 1)
-            result.by_cfa = ops[0].atom == DW_OP_call_frame_cfa;
-        result.die = around[i];
-        break;
-    }
-    std::free(around);
+    std::vector<Dwarf_Die> around = scopes_at(*found, pc - 1);
+    if (around.empty()) return result;
+    result.die = around.back();
+    Dwarf_Attribute a;
+    Dwarf_Op* ops = nullptr;
+    std::size_t length = 0;
+    if (dwarf_attr_integrate(&result.die, DW_AT_frame_base, &a) != nullptr &&
+        dwarf_getlocation(&a, &ops, &length) == 0 && length == 1)
+        result.by_cfa = ops[0].atom == DW_OP_call_frame_cfa;
     return result;
 }
 

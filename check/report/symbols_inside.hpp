@@ -9,6 +9,8 @@
 #include <elfutils/libdwfl.h>
 
 #include <map>
+#include <set>
+#include <vector>
 
 namespace heddle::check {
 
@@ -58,11 +60,21 @@ struct symbols::implementation {
         return false;
     }
 
+    /// The code of a function, by where it begins; of the units that were asked for.
+    struct code {
+        u64 end;
+        Dwarf_Die die;
+    };
+    mutable std::map<u64, code> functions;
+    mutable std::set<const void*> listed; // units
+    void list_functions(Dwarf_Die* parent, u64 bias) const;
+    std::vector<Dwarf_Die> scopes_at(const unit& in, u64 address) const;
+
     struct function_scope {
         Dwarf_Die die{};
         bool by_cfa = true;
     };
-    mutable std::map<u64, function_scope> scopes; // what scope_at() found before
+    mutable std::map<u64, function_scope> known_scopes; // what scope_at() found before
     const function_scope& scope_at(u64 pc) const;
 
     void add_variable(Dwarf_Die* die, u64 bias, const std::string& owner);

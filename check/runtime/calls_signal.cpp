@@ -1,12 +1,15 @@
 // Signals by which one thread wakes another: sigwait(), sigsuspend(), pause() and their like. The
 // kernel keeps what is pending and for whom; ours is only the waiting, which would otherwise keep
 // the turn. A handler that runs while its thread waits for its turn runs unseen.
+#include "failure.hpp"
 #include "real.hpp"
 #include "record.hpp"
 #include "sync.hpp"
 
 #include <signal.h>
 #include <unistd.h>
+
+#include <cstdio>
 
 using namespace heddle::check;
 using namespace heddle::check::rt;
@@ -79,6 +82,29 @@ int with_errno(int number) {
 }
 
 } // namespace
+
+namespace heddle::check::rt {
+
+void give_up_if_signals_come_from_outside() {
+    if (g.shared->config.schedule > 1 || find_sync(address_of(&sent)) != nullptr) return;
+    const thread* first = nullptr;
+    for (u32 i = 0; i < g.count; ++i) {
+        const thread* t = g.threads[i];
+        if (t->state != thread::blocked || t->waiting == wait_for::join) continue;
+        if (t->waiting != wait_for::signal) return;
+        if (first == nullptr) first = t;
+    }
+    if (first == nullptr) return;
+    char text[200];
+    std::snprintf(text,
+                  sizeof text,
+                  "thread %u waits for a signal while nobody else can go on, and heddle does not "
+                  "control what comes from outside of the program",
+                  first->id);
+    fail_text(failure::hung, text, 1, first->pending_pc);
+}
+
+} // namespace heddle::check::rt
 
 HEDDLE_HOOK int pthread_kill(pthread_t to, int number) {
     static const auto real = real_function<int (*)(pthread_t, int)>("pthread_kill");

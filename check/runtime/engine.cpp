@@ -235,6 +235,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     if (waits && (wake_ready() || (!anybody && wait_for_outside())))
         anybody = line_up(me, me->state == thread::ready, yielding);
     if (!anybody) {
+        give_up_if_signals_come_from_outside();
         note_blocked();
         if (!begin_second_look()) fail_blocked();
         line_up(me, me->state == thread::ready, yielding);
