@@ -142,6 +142,26 @@ void teller::tell_virtual(const step& a, const step& b) {
              "most derived class begins.";
 }
 
+namespace {
+
+const char* verb(const access& a) {
+    return a.write ? "writes" : "reads";
+}
+
+} // namespace
+
+void teller::tell_unordered(const access& first, const access& second) {
+    const std::string one = who(first.thread), other = who(second.thread);
+    claim = fmt::format("Data race on `{}`: nothing orders {} and {}", f.variable, one, other);
+    why = fmt::format("{} {} {} and {} {} it, and nothing makes one wait for the other: no common "
+                      "lock, no join, no atomic. Either may come first, or both at once.",
+                      one,
+                      verb(first),
+                      it(),
+                      other,
+                      verb(second));
+}
+
 void teller::tell_race() {
     const run_result& r = c.result;
     for (u32 i = 0; i < r.races && i < max_races; ++i) {
@@ -153,7 +173,6 @@ void teller::tell_race() {
         remember(place(race.second.where));
         collect({race.second.address});
         f.variable = variables.front().what.name;
-        const auto verb = [](const access& a) { return a.write ? "writes" : "reads"; };
         f.message = fmt::format("data race on `{}`: {} {} it at {} while {} {} it at {}",
                                 f.variable,
                                 who(race.first.thread),
@@ -181,16 +200,7 @@ void teller::tell_race() {
         if (inside || !fits || p.kind == pattern::unordered || !among(p.first) || !among(p.last))
             p = {pattern::unordered, one, one, two};
         const u32 before = race.first.thread, after = race.second.thread;
-        claim = fmt::format(
-            "Data race on `{}`: nothing orders {} and {}", f.variable, who(before), who(after));
-        why = fmt::format(
-            "{} {} {} and {} {} it, and nothing makes one wait for the other: no common lock, no "
-            "join, no atomic. Either may come first, or both at once.",
-            who(before),
-            verb(race.first),
-            it(),
-            who(after),
-            verb(race.second));
+        tell_unordered(race.first, race.second);
         // All in headers of a library, called by no program line; or longer ago than was recorded.
         if (steps.empty() || one == two || (!inside && steps[one].thread != before)) {
             steps.clear();

@@ -76,6 +76,7 @@ struct teller {
 
     // story.cpp: the kinds of failure
     void tell_race();
+    void tell_unordered(const access& first, const access& second);
     void tell_virtual(const step& a, const step& b);
     void tell_inside_library(const step& one, const step& two);
     void tell_failure();
