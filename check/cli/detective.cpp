@@ -33,6 +33,12 @@ detective::detective(session& runs,
     : session_(runs), program_(program), arguments_(arguments), options_(options),
       names_(runs.shared()), out_(options.out) {}
 
+/// A part of what is left of the time for all: with many findings, the later ones get less.
+double detective::allowed(double most) const {
+    constexpr double parts = 8, least = 0.1;
+    return std::clamp((options_.seconds - elapsed()) / parts, least, most);
+}
+
 double detective::elapsed() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
@@ -70,7 +76,7 @@ bool detective::replays_afresh(finding& f) {
 }
 
 void detective::shorten(finding& f) {
-    const double until = elapsed() + minimise_seconds;
+    const double until = elapsed() + allowed(minimise_seconds);
     config().wanted = f.signature;
     const trial fails = [&](std::vector<choice>& candidate) {
         if (elapsed() >= until) return false;
@@ -89,7 +95,7 @@ void detective::try_fewer(finding& f, const std::function<bool()>& fails) {
         for (const auto& chosen : f.choices)
             forced += chosen.step == c.decisions[i].step && c.decisions[i].preempts != 0;
     if (forced == 0) return;
-    const double until = elapsed() + fewest_seconds;
+    const double until = elapsed() + allowed(fewest_seconds);
     const recorded_trial run = [&](const std::vector<choice>& choices) {
         session_.replay(choices, replaying::what_fits, true);
         attempt a;
@@ -122,7 +128,7 @@ void detective::find_telling_schedule(finding& f) {
     // These runs find what the search shall find again.
     std::vector<u64> known(session_.shared().known, session_.shared().known + max_known);
     finding better = f;
-    const double until = elapsed() + minimise_seconds;
+    const double until = elapsed() + allowed(minimise_seconds);
     const channel& c = session_.shared();
     const trial still_lost = [&](std::vector<choice>& candidate) {
         if (elapsed() >= until) return false;
@@ -245,7 +251,7 @@ std::optional<finding> detective::investigate(const raw_failure& raw) {
     const std::string trace = to_trace(c, names_);
     if (f.kind == failure::data_race) {
         if (judge_ == nullptr) judge_ = std::make_unique<judge>(program_, arguments_);
-        f.effect = judge_->effect_of(f, judge_seconds);
+        f.effect = judge_->effect_of(f, allowed(judge_seconds));
     }
     conclude(f);
     keep(f);

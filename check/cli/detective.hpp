@@ -38,6 +38,7 @@ public:
 
 private:
     double elapsed() const;
+    double allowed(double most) const;
     run_result& result() { return session_.shared().result; }
     run_config& config() { return session_.shared().config; }
 

@@ -79,6 +79,7 @@ private:
     u64 stop_at_ = ~u64{0}; // schedules, once something was found
     std::unique_ptr<detective> detective_;
     bool nondeterministic_ = false;
+    u64 not_looked_into_ = 0; // failures seen when the time was up
 };
 
 bool explorer::spent() const {
@@ -192,6 +193,10 @@ void explorer::take_news() {
                                       session_.shared().choices_out +
                                           std::min(r.choices, max_choices));
     for (const auto& raw : failures) {
+        if (elapsed() >= options_.seconds && !report_.told.findings.empty()) {
+            ++not_looked_into_;
+            continue;
+        }
         std::memcpy(session_.shared().choices_out, choices.data(), choices.size() * sizeof(choice));
         pursue(raw);
     }
@@ -218,7 +223,7 @@ std::string uninstrumented(const channel& c) {
     if (n == 0) return list;
     if (n > named) list += fmt::format(" and {}", count(n - named, "other module"));
     return list + (n == 1 ? " is not instrumented: its" : " are not instrumented: their") +
-           " accesses are not seen";
+           " accesses are not seen, nor what is ordered in there";
 }
 
 void explorer::list_limits() {
@@ -241,6 +246,9 @@ void explorer::list_limits() {
     if (session_.given_up() > 0)
         report_.told.limits.push_back(fmt::format(
             "{} given up: {}", count(session_.given_up(), "run"), session_.why_given_up()));
+    if (not_looked_into_ > 0)
+        report_.told.limits.push_back(fmt::format("the time was up: {} more not looked into",
+                                                  count(not_looked_into_, "failure")));
     if (nondeterministic_)
         report_.told.limits.push_back(
             "two runs of one schedule differed: the program depends on something "

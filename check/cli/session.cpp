@@ -68,8 +68,14 @@ const char* call_name(long number) {
     }
 }
 
-/// State letter of the kernel's thread, and the number of the call it sleeps in.
-std::pair<char, long> kernel_state(pid_t process, u32 thread) {
+/// Of a thread of the kernel: its state letter, and the call that it sleeps in.
+struct kernel_sleep {
+    char state;
+    long number;
+    u64 pc; // where it was called
+};
+
+kernel_sleep kernel_state(pid_t process, u32 thread) {
     const auto folder = fmt::format("/proc/{}/task/{}/", process, thread);
     std::string line;
     std::getline(std::ifstream(folder + "stat"), line);
@@ -77,8 +83,26 @@ std::pair<char, long> kernel_state(pid_t process, u32 thread) {
     const char state =
         close == std::string::npos || close + 2 >= line.size() ? '?' : line[close + 2];
     long number = -1;
-    std::ifstream(folder + "syscall") >> number;
-    return {state, number};
+    u64 words[8] = {}; // its arguments, the stack pointer, and where it was called
+    std::ifstream call(folder + "syscall");
+    call >> number >> std::hex;
+    for (u64& word : words) {
+        std::string text;
+        call >> text;
+        word = std::strtoull(text.c_str(), nullptr, 16);
+    }
+    return {state, number, words[7]};
+}
+
+/// For a call that does not come from the C library, of which we would know: whose it is.
+std::string called_in(const channel& c, u64 pc) {
+    for (u32 i = 0; i < c.modules && i < max_modules; ++i) {
+        const module_info& m = c.module[i];
+        if (pc < m.begin || pc >= m.end || m.instrumented != 0) continue;
+        return fmt::format(": {} calls it, which is not instrumented",
+                           std::filesystem::path(m.path).filename().string());
+    }
+    return "";
 }
 
 channel* make_channel(int& memory) {
@@ -241,7 +265,7 @@ void session::debug(const std::vector<choice>& choices,
     pid_t child = 0;
     for (int waited = 0; waited < 200; ++waited) { // until the child has stopped itself
         child = static_cast<pid_t>(shared_->child);
-        if (child != 0 && kernel_state(child, static_cast<u32>(child)).first == 'T') break;
+        if (child != 0 && kernel_state(child, static_cast<u32>(child)).state == 'T') break;
         usleep(10'000);
     }
     const std::string pid = std::to_string(child);
@@ -315,7 +339,7 @@ void session::watch(pid_t child) {
     }
     still_seconds_ += poll_ms_ / 1000.0;
     const auto thread = static_cast<pid_t>(shared_->child_thread);
-    const auto [state, number] = kernel_state(child, shared_->child_thread);
+    const auto [state, number, pc] = kernel_state(child, shared_->child_thread);
     const bool asleep = state == 'S' || state == 'D';
     if (!asleep && leave_endless_loop(thread, shared_->refuge)) {
         poll_ms_ = eager_poll_ms;
@@ -327,10 +351,11 @@ void session::watch(pid_t child) {
     const std::string text =
         asleep
             ? fmt::format("thread {} slept for more than a second in {}() (system call {}), which "
-                          "heddle does not control",
+                          "heddle does not control{}",
                           shared_->child_thread,
                           call_name(number),
-                          number)
+                          number,
+                          called_in(*shared_, pc))
             : fmt::format("the program worked for {} s without one access that heddle sees",
                           static_cast<int>(compute_limit_));
     end_run(child, text);

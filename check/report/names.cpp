@@ -58,6 +58,10 @@ void symbols::implementation::walk(Dwarf_Die* parent,
             tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_base_type;
         if (is_type && type_name != nullptr && size_of(&child) != 0)
             types.try_emplace(type_name, child);
+        Dwarf_Die meant;
+        if (tag == DW_TAG_typedef && type_name != nullptr && type_of(&child, &meant) &&
+            size_of(&meant) != 0)
+            types.try_emplace(type_name, meant);
         if (tag == DW_TAG_namespace || tag == DW_TAG_lexical_block)
             walk(&child, bias, owner, depth + 1);
         if (tag == DW_TAG_subprogram) {
@@ -160,31 +164,30 @@ std::string word_after(const std::string& line, const char* before) {
 
 } // namespace
 
+/// Where the locals of the function at `pc` are listed; none: a null address. Looked for once,
+/// since that goes through all that was compiled with it.
+const symbols::implementation::function_scope& symbols::implementation::scope_at(u64 pc) const {
+    const auto [at, fresh] = known_scopes.try_emplace(pc);
+    function_scope& result = at->second;
+    const unit* found = fresh ? unit_at(pc - 1) : nullptr;
+    if (found == nullptr) return result;
+    std::vector<Dwarf_Die> around = scopes_at(*found, pc - 1);
+    if (around.empty()) return result;
+    result.die = around.back();
+    Dwarf_Attribute a;
+    Dwarf_Op* ops = nullptr;
+    std::size_t length = 0;
+    if (dwarf_attr_integrate(&result.die, DW_AT_frame_base, &a) != nullptr &&
+        dwarf_getlocation(&a, &ops, &length) == 0 && length == 1)
+        result.by_cfa = ops[0].atom == DW_OP_call_frame_cfa;
+    return result;
+}
+
 bool symbols::implementation::local_at(u64 address, const object& o, named& into) const {
     if (o.frame_cfa == 0 || o.frame_pc == 0) return false;
-    const unit* found = unit_at(o.frame_pc - 1);
-    if (found == nullptr) return false;
-    Dwarf_Die unit_die = found->die;
-    Dwarf_Die* scopes = nullptr;
-    Dwarf_Die* innermost = nullptr;
-    int count = dwarf_getscopes(&unit_die, o.frame_pc - 1 - found->bias, &innermost);
-    if (count > 0) count = dwarf_getscopes_die(&innermost[0], &scopes);
-    std::free(innermost);
-    bool result = false;
-    for (int i = 0; i < count; ++i) {
-        if (dwarf_tag(&scopes[i]) != DW_TAG_subprogram) continue;
-        Dwarf_Attribute a;
-        Dwarf_Op* ops = nullptr;
-        std::size_t length = 0;
-        bool by_cfa = true;
-        if (dwarf_attr_integrate(&scopes[i], DW_AT_frame_base, &a) != nullptr &&
-            dwarf_getlocation(&a, &ops, &length) == 0 && length == 1)
-            by_cfa = ops[0].atom == DW_OP_call_frame_cfa;
-        result = find_local(&scopes[i], address, o.frame_cfa, by_cfa, into);
-        break;
-    }
-    std::free(scopes);
-    return result;
+    function_scope scope = scope_at(o.frame_pc);
+    return scope.die.addr != nullptr &&
+           find_local(&scope.die, address, o.frame_cfa, scope.by_cfa, into);
 }
 
 bool symbols::implementation::global_at(u64 address, named& into) const {
@@ -197,26 +200,47 @@ bool symbols::implementation::global_at(u64 address, named& into) const {
     return true;
 }
 
-/// What the block was made for: the element of a container's allocator, or what follows `new` in
-/// the source line. Empty when neither tells.
-std::string symbols::implementation::allocated_type(const symbols& names, const object& o) const {
+u64 symbols::implementation::size_of_type(const std::string& name) const {
+    const auto known = types.find(unqualified(name));
+    return known == types.end() ? 0 : size_of(const_cast<Dwarf_Die*>(&known->second));
+}
+
+/// What the block was made for: the element of a container's allocator, or what follows `new` or
+/// `sizeof` in the source line, which may be that of a caller: few C programs call malloc() itself.
+/// The type is empty when none tells.
+symbols::implementation::allocation symbols::implementation::allocated(const symbols& names,
+                                                                       const object& o) const {
+    allocation result{"", names.place_of(o.site)};
+    constexpr int looked_at = 4;
+    int places = 0;
     for (u32 i = 0; i < o.site.count && i < max_frames; ++i)
         for (const auto& call : names.calls_at(o.site.pc[i])) {
-            if (call.function != "allocate" || call.symbol.empty()) continue;
-            const std::string whole = demangle(call.symbol.c_str());
-            const auto at = whole.find("allocator<");
-            if (at != std::string::npos) return bracketed(whole, whole.find('<', at));
+            if (call.function == "allocate" && !call.symbol.empty()) {
+                const std::string whole = demangle(call.symbol.c_str());
+                const auto at = whole.find("allocator<");
+                if (at != std::string::npos)
+                    return {bracketed(whole, whole.find('<', at)), result.place};
+            }
+            if (is_system_file(call.file) || ++places > looked_at) continue;
+            const std::string line = source_line(call);
+            for (const char* before : {"new ", "new(std::nothrow) ", "new (std::nothrow) "})
+                if (places == 1 && result.type.empty()) result.type = word_after(line, before);
+            if (!result.type.empty()) return result;
+            for (const char* before : {"sizeof(struct ", "sizeof(", "sizeof (", "sizeof(const "}) {
+                const std::string type = word_after(line, before);
+                const u64 size = size_of_type(type);
+                if (size != 0 && size <= o.size) return {type, call};
+            }
         }
-    return word_after(source_line(names.place_of(o.site)), "new ");
+    return result;
 }
 
 bool symbols::implementation::heap_at(const symbols& names,
                                       u64 address,
                                       const object& o,
                                       named& into) const {
-    const source_place p = names.place_of(o.site);
+    auto [type, p] = allocated(names, o);
     const std::string from = p.file.empty() ? "heap" : "heap, " + where(p);
-    std::string type = allocated_type(names, o);
     u64 offset = address - o.base, room = o.size;
     constexpr u64 shared_ptr_counts = 16;
     if (type.rfind("std::_Sp_counted", 0) == 0) { // make_shared: counts and object in one block
@@ -237,8 +261,7 @@ bool symbols::implementation::heap_at(const symbols& names,
         into.element = true;
         return true;
     }
-    const auto known = types.find(unqualified(type));
-    const u64 size = known == types.end() ? 0 : size_of(const_cast<Dwarf_Die*>(&known->second));
+    const u64 size = size_of_type(type);
     if (size == 0 || type.find("::_") != std::string::npos) {
         into = {fmt::format("block of {} ({})", count(o.size, "byte"), from)};
         if (offset != 0) into.name += fmt::format(", +{}", offset);
@@ -247,7 +270,7 @@ bool symbols::implementation::heap_at(const symbols& names,
     const std::string element = room >= 2 * size || offset >= size
                                     ? fmt::format("{}[{}]", unqualified(type), offset / size)
                                     : unqualified(type);
-    fill(into, element, known->second, offset % size);
+    fill(into, element, types.find(unqualified(type))->second, offset % size);
     into.name += fmt::format(" ({})", from);
     into.nameless = true;
     return true;

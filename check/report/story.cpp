@@ -3,6 +3,7 @@
 
 #include "teller.hpp"
 
+#include <filesystem>
 #include <set>
 
 namespace heddle::check {
@@ -32,6 +33,23 @@ std::string asserted(const std::string& text) {
     return from == std::string::npos || to == std::string::npos || to <= from
                ? text
                : text.substr(from + 1, to - from - 1);
+}
+
+/// What libraries could make a data race none; empty when there is none that could.
+std::string may_order(const channel& c) {
+    std::string list;
+    u32 n = 0;
+    for (u32 i = 0; i < c.modules; ++i) {
+        const module_info& m = c.module[i];
+        if (m.instrumented != 0 || m.synchronises == 0 || ++n > 2) continue;
+        list += (n == 1 ? "" : ", ") + std::filesystem::path(m.path).filename().string();
+    }
+    if (n == 0) return list;
+    if (n > 2) list += " and others";
+    return fmt::format("{} {} not instrumented. A lock or an atomic operation in there that orders "
+                       "the two is not seen; then this is no race.",
+                       list,
+                       n == 1 ? "is" : "are");
 }
 
 bool no_exception(const run_result& r) {
@@ -124,6 +142,26 @@ void teller::tell_virtual(const step& a, const step& b) {
              "most derived class begins.";
 }
 
+namespace {
+
+const char* verb(const access& a) {
+    return a.write ? "writes" : "reads";
+}
+
+} // namespace
+
+void teller::tell_unordered(const access& first, const access& second) {
+    const std::string one = who(first.thread), other = who(second.thread);
+    claim = fmt::format("Data race on `{}`: nothing orders {} and {}", f.variable, one, other);
+    why = fmt::format("{} {} {} and {} {} it, and nothing makes one wait for the other: no common "
+                      "lock, no join, no atomic. Either may come first, or both at once.",
+                      one,
+                      verb(first),
+                      it(),
+                      other,
+                      verb(second));
+}
+
 void teller::tell_race() {
     const run_result& r = c.result;
     for (u32 i = 0; i < r.races && i < max_races; ++i) {
@@ -135,7 +173,6 @@ void teller::tell_race() {
         remember(place(race.second.where));
         collect({race.second.address});
         f.variable = variables.front().what.name;
-        const auto verb = [](const access& a) { return a.write ? "writes" : "reads"; };
         f.message = fmt::format("data race on `{}`: {} {} it at {} while {} {} it at {}",
                                 f.variable,
                                 who(race.first.thread),
@@ -162,8 +199,13 @@ void teller::tell_race() {
         const bool inside = variables.front().what.library;
         if (inside || !fits || p.kind == pattern::unordered || !among(p.first) || !among(p.last))
             p = {pattern::unordered, one, one, two};
-        if (steps.empty() || one == two) {
-            claim = capital(f.message);
+        const u32 before = race.first.thread, after = race.second.thread;
+        tell_unordered(race.first, race.second);
+        // All in headers of a library, called by no program line; or longer ago than was recorded.
+        if (steps.empty() || one == two || (!inside && steps[one].thread != before)) {
+            steps.clear();
+            add_end(before, verb(race.first), first);
+            add_end(after, verb(race.second), place(race.second.where));
             return;
         }
         const bool simple = p.kind == pattern::unordered;
@@ -174,18 +216,6 @@ void teller::tell_race() {
         if (tell_unlocked_change(a, b, row_of(p.last)) ||
             tell_unlocked_change(b, a, row_of(p.first)))
             return;
-        claim = fmt::format("Data race on `{}`: nothing orders {} and {}",
-                            f.variable,
-                            who(a.thread),
-                            who(b.thread));
-        why =
-            fmt::format("{} {} {} and {} {} it, and nothing makes one wait for the other: no "
-                        "common lock, no join, no atomic. Either may come first, or both at once.",
-                        who(a.thread),
-                        verb(race.first),
-                        it(),
-                        who(b.thread),
-                        verb(race.second));
         advice = fmt::format("hold one mutex at every use of {}; {}or start the second thread only "
                              "when the first is done.",
                              it(),
@@ -298,7 +328,8 @@ background background_of(const channel& c, const symbols& names) {
 }
 
 void tell(finding& f, const channel& c, const symbols& names, const background& known) {
-    teller t{f, c, names, known, recorded_events(c), {}, {}, {}, {}, {}};
+    const auto events = recorded_events(c);
+    teller t{f, c, names, known, events, lock_wrappers(events, names), {}, {}, {}, {}, {}};
     f.threads = c.result.threads;
     f.switches = c.result.switches;
     f.places.clear();
@@ -317,6 +348,8 @@ void tell(finding& f, const channel& c, const symbols& names, const background& 
     t.fill_table();
     f.told.claim = t.claim;
     if (!t.why.empty()) f.told.notes.push_back({"Why", capital(t.why)});
+    if (const std::string them = may_order(c); f.kind == failure::data_race && !them.empty())
+        f.told.notes.push_back({"But", them});
     if (!t.advice.empty()) f.told.notes.push_back({"Try", capital(t.advice)});
 }
 

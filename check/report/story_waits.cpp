@@ -37,7 +37,64 @@ std::string notification(const event& e) {
     return fmt::format("{}: wakes {}", name, who(static_cast<u32>(e.after)));
 }
 
+bool is_synchronisation(op kind) {
+    switch (kind) {
+    case op::lock:
+    case op::unlock:
+    case op::read_lock:
+    case op::cond_wait:
+    case op::notify_one:
+    case op::notify_all:
+    case op::sem_wait:
+    case op::sem_post: return true;
+    default: return false;
+    }
+}
+
+/// "Mutex::Lock", "safe_mutex_unlock", "cond_wait", but not "compress_block".
+bool sounds_like_a_wrapper(std::string name) {
+    for (char& ch : name) ch = static_cast<char>(std::tolower(static_cast<unsigned char>(ch)));
+    for (const char* other : {"block", "clock"})
+        if (name.ends_with(other)) return false;
+    for (const char* verb : {"lock",
+                             "wait",
+                             "signal",
+                             "signal_all",
+                             "signalall",
+                             "broadcast",
+                             "notify",
+                             "notify_one",
+                             "notify_all",
+                             "post",
+                             "acquire",
+                             "release",
+                             "guard",
+                             "locker",
+                             "enter",
+                             "leave"})
+        if (name.ends_with(verb)) return true;
+    return false;
+}
+
 } // namespace
+
+std::set<std::string> lock_wrappers(const std::vector<const event*>& events, const symbols& names) {
+    std::map<std::string, std::set<u64>> objects; // by function
+    std::set<std::string> found;
+    for (bool again = true; again;) { // a wrapper may be wrapped itself
+        again = false;
+        objects.clear();
+        for (const event* e : events) {
+            if (!is_synchronisation(e->kind)) continue;
+            const std::string function = names.place_of(e->where, found).function;
+            auto& used = objects[function];
+            used.insert(e->address);
+            if (used.size() > 1 && sounds_like_a_wrapper(function))
+                again |= found.insert(function).second;
+        }
+    }
+    return found;
+}
 
 std::string teller::lock_name(u64 address, const object& o) const {
     const named what = names.variable_at(address, o);
@@ -219,6 +276,7 @@ void teller::tell_notification(const blocked_thread& b,
 
 /// On what, or, where that has no name, in which call.
 std::string teller::waits_on(const blocked_thread& b) const {
+    if (b.what == wait_for::signal) return "waits for a signal";
     const std::string name = lock_name(b.address, b.what_object);
     const bool named = name.front() == '`' && !name.starts_with("`block of ");
     const std::string call = named ? "" : names.library_call(b.where);
@@ -238,7 +296,8 @@ std::string teller::what_it_wants(const blocked_thread& b) const {
         wants = fmt::format("waits for the semaphore {}", lock_name(b.address, b.what_object));
         break;
     case wait_for::barrier: wants = "waits at a barrier"; break;
-    case wait_for::futex: wants = waits_on(b); break;
+    case wait_for::futex:
+    case wait_for::signal: wants = waits_on(b); break;
     default: wants = fmt::format("wants {}", lock_name(b.address, b.what_object));
     }
     if (b.owner < max_threads)

@@ -3,6 +3,7 @@
 #include <cxxabi.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -89,6 +90,43 @@ bool symbols::has_debug_info() const {
     return i_->debug_info;
 }
 
+void symbols::implementation::list_functions(Dwarf_Die* parent, u64 bias) const {
+    Dwarf_Die child;
+    if (dwarf_child(parent, &child) != 0) return;
+    do {
+        list_functions(&child, bias);
+        if (dwarf_tag(&child) != DW_TAG_subprogram) continue;
+        Dwarf_Addr base = 0, begin = 0, end = 0;
+        std::ptrdiff_t at = 0;
+        while ((at = dwarf_ranges(&child, at, &base, &begin, &end)) > 0)
+            functions[begin + bias] = {end + bias, child};
+    } while (dwarf_siblingof(&child, &child) == 0);
+}
+
+/// The scopes around an address, innermost first. libdw's own search goes through all of the unit
+/// for each, and some programs are one unit of thousands of functions.
+std::vector<Dwarf_Die> symbols::implementation::scopes_at(const unit& in, u64 address) const {
+    Dwarf_Die unit_die = in.die;
+    if (listed.insert(unit_die.addr).second) list_functions(&unit_die, in.bias);
+    auto next = functions.upper_bound(address);
+    if (next == functions.begin() || address >= (--next)->second.end) return {};
+    std::vector<Dwarf_Die> scopes{next->second.die};
+    Dwarf_Die child;
+    bool more = dwarf_child(&scopes.back(), &child) == 0;
+    while (more) {
+        const int tag = dwarf_tag(&child);
+        const bool scope = tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine;
+        if (scope && dwarf_haspc(&child, address - in.bias) > 0) {
+            scopes.push_back(child);
+            more = dwarf_child(&scopes.back(), &child) == 0;
+        } else {
+            more = dwarf_siblingof(&child, &child) == 0;
+        }
+    }
+    std::reverse(scopes.begin(), scopes.end());
+    return scopes;
+}
+
 const std::vector<source_place>& symbols::calls_at(u64 pc) const {
     const auto [known, fresh] = i_->calls.try_emplace(pc);
     std::vector<source_place>& calls = known->second;
@@ -106,37 +144,32 @@ const std::vector<source_place>& symbols::calls_at(u64 pc) const {
         place.file = whole_path(unit, dwarf_linesrc(line, nullptr, nullptr));
         dwarf_lineno(line, &place.line);
     }
-    // The first list leaves the code for the inlined function's own scopes; the second goes
-    // outwards through the calls.
-    Dwarf_Die *innermost = nullptr, *scopes = nullptr;
-    int count = unit == nullptr ? 0 : dwarf_getscopes(unit, at - bias, &innermost);
-    if (count > 0) count = dwarf_getscopes_die(&innermost[0], &scopes);
-    std::free(innermost);
+    std::vector<Dwarf_Die> scopes;
+    if (unit != nullptr) scopes = i_->scopes_at(*found, at);
     Dwarf_Files* files = nullptr;
     std::size_t file_count = 0;
     if (unit != nullptr) dwarf_getsrcfiles(unit, &files, &file_count);
-    for (int i = 0; i < count; ++i) {
-        const int tag = dwarf_tag(&scopes[i]);
-        if (tag != DW_TAG_subprogram && tag != DW_TAG_inlined_subroutine) continue;
+    for (Dwarf_Die& scope : scopes) {
+        const int tag = dwarf_tag(&scope);
+        if (tag == DW_TAG_lexical_block) continue;
         Dwarf_Attribute a;
-        const char* name = dwarf_formstring(dwarf_attr_integrate(&scopes[i], DW_AT_name, &a));
+        const char* name = dwarf_formstring(dwarf_attr_integrate(&scope, DW_AT_name, &a));
         place.function = short_function(name == nullptr ? "" : name);
         const char* mangled =
-            dwarf_formstring(dwarf_attr_integrate(&scopes[i], DW_AT_linkage_name, &a));
+            dwarf_formstring(dwarf_attr_integrate(&scope, DW_AT_linkage_name, &a));
         place.symbol = mangled == nullptr ? "" : mangled;
         Dwarf_Word begins = 0;
-        dwarf_formudata(dwarf_attr_integrate(&scopes[i], DW_AT_decl_line, &a), &begins);
+        dwarf_formudata(dwarf_attr_integrate(&scope, DW_AT_decl_line, &a), &begins);
         place.begins = static_cast<int>(begins);
         calls.push_back(place);
         if (tag == DW_TAG_subprogram) break;
         Dwarf_Word file = 0, line = 0;
-        dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_file, &a), &file);
-        dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_line, &a), &line);
+        dwarf_formudata(dwarf_attr(&scope, DW_AT_call_file, &a), &file);
+        dwarf_formudata(dwarf_attr(&scope, DW_AT_call_line, &a), &line);
         place.file = whole_path(
             unit, files == nullptr ? nullptr : dwarf_filesrc(files, file, nullptr, nullptr));
         place.line = static_cast<int>(line);
     }
-    std::free(scopes);
     if (calls.empty()) {
         GElf_Sym symbol;
         GElf_Off offset = 0;
@@ -148,13 +181,16 @@ const std::vector<source_place>& symbols::calls_at(u64 pc) const {
     return calls;
 }
 
-source_place symbols::place_of(const frames& f) const {
+source_place symbols::place_of(const frames& f, const std::set<std::string>& but_not_in) const {
     source_place first;
+    bool found = false; // at least one of these functions
     for (u32 i = 0; i < f.count && i < max_frames; ++i) {
         if (i_->in_system(f.pc[i])) continue;
         for (const auto& call : calls_at(f.pc[i])) {
-            if (first.file.empty() && first.function.empty()) first = call;
-            if (!is_system_file(call.file)) return call;
+            const bool ours = !is_system_file(call.file);
+            if (ours && !but_not_in.contains(call.function)) return call;
+            if ((first.file.empty() && first.function.empty()) || (ours && !found)) first = call;
+            found |= ours;
         }
     }
     if (!first.file.empty() || f.count == 0) return first;

@@ -4,6 +4,8 @@
 #include "finding.hpp"
 
 #include <memory>
+#include <set>
+#include <string>
 
 namespace heddle::check {
 
@@ -29,9 +31,10 @@ public:
     /// The calls that a return address stands in, inlined ones too, innermost first.
     const std::vector<source_place>& calls_at(u64 pc) const;
 
-    /// The innermost place that is in the program's own sources and not in a system header; of
-    /// frames without debug information, module and offset.
-    source_place place_of(const frames& f) const;
+    /// The innermost place that is in the program's own sources and not in a system header, nor in
+    /// one of these functions unless all are; of frames without debug information, module and
+    /// offset.
+    source_place place_of(const frames& f, const std::set<std::string>& but_not_in = {}) const;
 
     /// Whether any of the frames is in the program's own sources.
     bool in_program(const frames& f) const;

@@ -9,6 +9,8 @@
 #include <elfutils/libdwfl.h>
 
 #include <map>
+#include <set>
+#include <vector>
 
 namespace heddle::check {
 
@@ -58,13 +60,35 @@ struct symbols::implementation {
         return false;
     }
 
+    /// The code of a function, by where it begins; of the units that were asked for.
+    struct code {
+        u64 end;
+        Dwarf_Die die;
+    };
+    mutable std::map<u64, code> functions;
+    mutable std::set<const void*> listed; // units
+    void list_functions(Dwarf_Die* parent, u64 bias) const;
+    std::vector<Dwarf_Die> scopes_at(const unit& in, u64 address) const;
+
+    struct function_scope {
+        Dwarf_Die die{};
+        bool by_cfa = true;
+    };
+    mutable std::map<u64, function_scope> known_scopes; // what scope_at() found before
+    const function_scope& scope_at(u64 pc) const;
+
     void add_variable(Dwarf_Die* die, u64 bias, const std::string& owner);
     void walk(Dwarf_Die* parent, u64 bias, const std::string& owner, int depth);
     void list_globals(Dwfl_Module* module);
     bool local_at(u64 address, const object& o, named& into) const;
     bool global_at(u64 address, named& into) const;
     bool heap_at(const symbols& names, u64 address, const object& o, named& into) const;
-    std::string allocated_type(const symbols& names, const object& o) const;
+    struct allocation {
+        std::string type;
+        source_place place;
+    };
+    allocation allocated(const symbols& names, const object& o) const;
+    u64 size_of_type(const std::string& name) const;
 };
 
 } // namespace heddle::check

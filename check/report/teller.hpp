@@ -26,18 +26,23 @@ struct stale_look {
     const event *look = nullptr, *change = nullptr, *next = nullptr;
 };
 
+/// Functions by which the program locks, waits or notifies whatever it is given: who called them is
+/// told, since their own line is the same for all.
+std::set<std::string> lock_wrappers(const std::vector<const event*>& events, const symbols& names);
+
 /// Everything that is needed while one story is told.
 struct teller {
     finding& f;
     const channel& c;
     const symbols& names;
     const background& known;
-    std::vector<const event*> events = recorded_events(c);
+    std::vector<const event*> events;
+    std::set<std::string> wrappers;
     std::vector<told_variable> variables;
     std::vector<step> steps;
     std::string claim, why, advice;
 
-    source_place place(const frames& w) const { return names.place_of(w); }
+    source_place place(const frames& w) const { return names.place_of(w, wrappers); }
 
     // story_steps.cpp: the rows of the table
     void add_access(const event& e, u32 variable);
@@ -71,6 +76,7 @@ struct teller {
 
     // story.cpp: the kinds of failure
     void tell_race();
+    void tell_unordered(const access& first, const access& second);
     void tell_virtual(const step& a, const step& b);
     void tell_inside_library(const step& one, const step& two);
     void tell_failure();

@@ -6,6 +6,8 @@
 #include <cctype>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <vector>
 
 namespace heddle::check {
 
@@ -100,11 +102,23 @@ std::string show(u64 value, u32 size, value_kind kind) {
                                            : fmt::format("{}", as_signed(value, size));
 }
 
+namespace {
+
+/// Read once: a story asks for many lines, and some programs are one file of some megabytes.
+const std::vector<std::string>& lines_of(const std::string& file) {
+    static std::map<std::string, std::vector<std::string>> known;
+    const auto [at, fresh] = known.try_emplace(file);
+    std::ifstream in(fresh ? file : "");
+    for (std::string line; fresh && std::getline(in, line);) at->second.push_back(line);
+    return at->second;
+}
+
+} // namespace
+
 std::string source_line(const source_place& p) {
-    std::ifstream in(p.file);
-    std::string line;
-    for (int n = 0; n < p.line; ++n)
-        if (!std::getline(in, line)) return "";
+    const auto& lines = lines_of(p.file);
+    if (p.line < 1 || static_cast<std::size_t>(p.line) > lines.size()) return "";
+    std::string line = lines[static_cast<std::size_t>(p.line) - 1];
     const auto from = line.find_first_not_of(" \t");
     if (from == std::string::npos) return "";
     line = line.substr(from);

@@ -37,6 +37,8 @@ const char* word_for(op kind) {
     case op::barrier_wait: return "barrier";
     case op::futex_wait: return "futex wait";
     case op::futex_wake: return "futex wake";
+    case op::signal_wait: return "wait for a signal";
+    case op::signal_send: return "send a signal";
     case op::create: return "create thread";
     case op::start: return "thread starts";
     case op::join: return "join";

@@ -175,9 +175,14 @@ HEDDLE_HOOK void __tsan_write_range_pc(void* p, unsigned long size, void* pc) {
     access_range(p, size, true, address_of(pc));
 }
 
-// A destructor sets the object's vptr again; when that changes nothing, nobody can notice.
+// A destructor sets the object's vptr again; when that changes nothing, nobody can notice. It is a
+// step all the same: a constructor may find the value of an object that was there before, or what
+// the runtime has left on the stack since, and a replay leaves there something else.
 HEDDLE_HOOK void __tsan_vptr_update(void** p, void* value) {
-    if (*p != value) access_memory<8, true>(p, PC);
+    if (*p != value) return access_memory<8, true>(p, PC);
+    if (!has_turn()) return;
+    self->changed_at = ++g.step;
+    plain_point(address_of(p), PC, true);
 }
 HEDDLE_HOOK void __tsan_vptr_read(void** p) {
     access_memory<8, false>(p, PC);

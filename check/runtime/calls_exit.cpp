@@ -109,6 +109,20 @@ HEDDLE_HOOK void exit(int status) {
     __builtin_unreachable();
 }
 
+HEDDLE_HOOK void _exit(int status) {
+    if (has_turn()) end_of_main(op::exit, PC);
+    for (;;) kernel(SYS_exit_group, status);
+}
+HEDDLE_HOOK void _Exit(int status) {
+    _exit(status);
+}
+HEDDLE_HOOK void quick_exit(int status) {
+    static const auto real_exit = real_function<void (*)(int)>("quick_exit");
+    if (has_turn()) end_of_main(op::exit, PC);
+    real_exit(status);
+    __builtin_unreachable();
+}
+
 HEDDLE_HOOK void __assert_fail(const char* claim, const char* file, unsigned line, const char* in) {
     char text[500];
     std::snprintf(text, sizeof text, "%s:%u: %s: assertion `%s' failed", file, line, in, claim);

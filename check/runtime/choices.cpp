@@ -63,11 +63,14 @@ u64 next_choice_step() {
     return left ? g.shared->choices_in[g.next_choice].step : ~u64{0};
 }
 
+bool choices_full() {
+    return g.shared->result.choices >= max_choices;
+}
+
 void log_choice(choice::kind_t kind, u32 value) {
-    run_result& r = g.shared->result;
-    if (r.choices < max_choices)
-        g.shared->choices_out[r.choices++] = {g.step, kind, value, own_step(), g.current->id};
-    else r.truncated = 1;
+    if (choices_full()) return;
+    choice& next = g.shared->choices_out[g.shared->result.choices++];
+    next = {g.step, kind, value, own_step(), g.current->id};
 }
 
 } // namespace heddle::check::rt

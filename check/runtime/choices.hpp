@@ -15,6 +15,9 @@ const choice* recorded(choice::kind_t kind);
 /// The step at which the next one is due, if the turn does not change before; ~0 for never.
 u64 next_choice_step();
 
+/// No departure more can be noted: from here on the default schedule decides.
+bool choices_full();
+
 /// Notes that `value` was chosen and not the default.
 void log_choice(choice::kind_t kind, u32 value);
 

@@ -27,6 +27,9 @@ constexpr u32 spin_reads = 500;
 constexpr u32 many_yields = 32;
 /// Steps after which others get the turn even if the running thread would go on.
 constexpr u64 long_slice = 4000;
+/// Points at plain accesses after which only every second access is one, and so on after as many
+/// again: a long run is then no slower than others, and has no more departures than are kept.
+constexpr u32 points_before_thinning = 1u << 14;
 /// How far ahead a deadline may lie for its wait to end early: a machine can be that slow.
 constexpr i64 plausible_delay_ns = 1'000'000'000;
 constexpr i64 step_ns = 20;
@@ -163,7 +166,7 @@ u32 pick(bool yielding) {
         if (g.shared->config.replay == replaying::exactly) fail_diverged(g.step, 0, 0);
         return line.fallback;
     }
-    if (line.count == 1 || g.fair) return line.fallback;
+    if (line.count == 1 || g.fair || choices_full()) return line.fallback;
     const bool waits = line.current < line.count && line.list[line.current].only_waits;
     if (!waits) ++g.shared->result.points;
     const situation now{line.list,
@@ -232,6 +235,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     if (waits && (wake_ready() || (!anybody && wait_for_outside())))
         anybody = line_up(me, me->state == thread::ready, yielding);
     if (!anybody) {
+        give_up_if_signals_come_from_outside();
         note_blocked();
         if (!begin_second_look()) fail_blocked();
         line_up(me, me->state == thread::ready, yielding);
@@ -270,6 +274,15 @@ void pass_time(thread* t) {
     const u32 doublings = t->yields < 24 ? t->yields : 24;
     g.jumped_ns += i64{10'000} << doublings;
     ++t->yields;
+}
+
+/// Whether the plain access at `pc` is to be a point; not told in replays, which know their points.
+bool is_plain_point(u64 pc) {
+    if (!g.watching || (!g.every_access && location_id(pc) == 0)) return false;
+    const u32 halvings = g.plain_seen / points_before_thinning;
+    if ((mix(g.step) & ((u64{1} << halvings) - 1)) != 0) return false;
+    ++g.plain_seen;
+    return true;
 }
 
 /// The step is counted: the turn may be lost now.
@@ -331,8 +344,7 @@ void plain_point(u64 address, u64 pc, bool write) {
     const thread* t = self;
     if (t->open_write != nullptr) flush_write(self);
     const bool now = g.step >= g.alarm || quiet_steps() > spin_reads ||
-                     g.step - t->slice > long_slice ||
-                     (g.watching && (g.every_access || location_id(pc) != 0));
+                     g.step - t->slice > long_slice || is_plain_point(pc);
     if (now) arrive(write ? op::write : op::read, address, pc, write);
     else set_attention();
 }
@@ -413,7 +425,7 @@ u32 choose_waiter(u32 n) {
     if (is_replay()) {
         if (const choice* c = recorded(choice::waiter)) chosen = c->value;
         if (chosen >= n) chosen = 0;
-    } else {
+    } else if (!choices_full()) {
         chosen = g.search->choose_waiter(n);
     }
     if (chosen != 0) log_choice(choice::waiter, chosen);

@@ -123,6 +123,7 @@ struct alignas(64) engine {
     i64 jumped_ns;
     u64 stacks_low, stacks_high; // all threads' stacks lie in between
     u32 next_choice;
+    u32 plain_seen; // points at plain accesses so far
     u64 step_limit;
     bool told_debugger;
     bool fair;          // past the step limit: the default schedule decides, to be just

@@ -20,6 +20,9 @@ void note_blocked();
 [[noreturn]] void fail_text(failure kind, const char* text, u64 signature, u64 pc);
 [[noreturn]] void fail_crash(int signal, u64 pc, u64 address);
 
+/// Nobody can run. Ends the run when it is for a signal that the program never sends itself.
+void give_up_if_signals_come_from_outside(); // calls_signal.cpp
+
 /// Ends the run when `t`, which just began to wait, closes a cycle of lock waits.
 void look_for_cycle(thread* t);
 

@@ -61,6 +61,9 @@ void read_dynamic(const ElfW(Dyn) * d, u64 base, module_info& m) {
     // The first is the compiler's own and calls what exit() has called already.
     if (unload > 1 && !is_system(m.path)) unload_matters = true;
     m.instrumented = strings != nullptr && holds(strings, size, "__tsan_init");
+    if (strings == nullptr) return;
+    for (const char* call : {"pthread_", "syscall", "sched_yield"})
+        if (holds(strings, size, call)) m.synchronises = 1;
 }
 
 void read_notes(const char* at, std::size_t size, module_info& m) {

@@ -80,6 +80,8 @@ enum class op : u8 {
     barrier_wait,
     futex_wait,
     futex_wake,
+    signal_wait,
+    signal_send,
     once,
     guard,
     create,
@@ -172,7 +174,8 @@ enum class wait_for : u32 {
     guard,
     sleep,
     spin,
-    input,       // something that a file descriptor becomes ready for; the address is its number
+    input, // something that a file descriptor becomes ready for; the address is its number
+    signal,
     nothing_ends // a loop that no other thread can end, see cli/endless_loop.hpp
 };
 
@@ -217,12 +220,11 @@ struct run_result {
     i64 exit_status;
     u64 steps, points, switches, hash;
     u32 threads;
-    u32 choices;   // length of choices_out
-    u32 truncated; // choices_out was too short
+    u32 choices; // length of choices_out
     u32 checkpoints;
-    u32 decisions, unused; // length of the channel's list; it is full when this is max_decisions
-    u64 events;            // all of them; the channel keeps the last max_events
-    u32 races;             // distinct and unknown ones in `race`
+    u32 decisions; // length of the channel's list; it is full when this is max_decisions
+    u64 events;    // all of them; the channel keeps the last max_events
+    u32 races;     // distinct and unknown ones in `race`
     u32 blocked;
     u64 signature; // of `kind`: the same for the same bug
     u64 diverged_step;
@@ -247,6 +249,7 @@ struct run_result {
 struct module_info {
     u64 base, begin, end;
     u32 instrumented, build_id_size;
+    u32 synchronises, unused; // it makes threads or locks; what else it orders by is not seen
     u8 build_id[32];
     char path[512];
 };

@@ -70,6 +70,7 @@ bool goes_on_after_look(bool ends) {
         case op::notify_one:
         case op::notify_all:
         case op::futex_wake:
+        case op::signal_send:
         case op::sem_post:
         case op::output: does = true; break;
         default: break;

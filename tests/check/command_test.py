@@ -133,9 +133,9 @@ class Usage(command.Command):
         program = self.build(text, "-O1", "-fsanitize=thread")
         self.expect(self.heddle("check", "--schedules", "3", "--", program), 0, "No bug")
 
-    def test_a_program_that_blocks_in_the_kernel(self):
+    def test_a_program_that_waits_for_a_signal_from_outside(self):
         text = "#include <unistd.h>\nint main() { pause(); }"
-        self.expect(self.check(self.tsan(text)), 3, "in pause()")
+        self.expect(self.check(self.tsan(text)), 3, "waits for a signal")
 
     def test_a_program_that_waits_for_the_world_outside(self):
         text = (

@@ -340,6 +340,51 @@ int main() {
         ["changes `stop` without the mutex", "change `stop` with `m` locked", "Lost wake-up"],
         ["in a loop"],
     ),
+    (  # Blocks of C programs, made by a function of their own, have the names of their members.
+        "c_blocks",
+        """
+#include <cstdlib>
+void* must_have(std::size_t size) {
+    void* block = std::malloc(size);
+    if (block == nullptr) std::abort();
+    return block;
+}
+typedef struct pool_s { int size, busy; } pool;
+int main() {
+    pool* p = (pool*)must_have(sizeof(pool));
+    p->busy = 0;
+    both([=] { p->busy++; }, [=] { p->busy++; });
+}
+""",
+        ["`pool.busy (heap, c_blocks.cpp:26)`"],
+        ["block of"],
+    ),
+    (  # Where every lock is taken by one function of the program, its callers are told.
+        "wrapped_locks",
+        """
+void take_lock(std::mutex& m) {
+    m.lock();
+}
+std::mutex left, right;
+int main() {
+    both(
+        [] {
+            take_lock(left);
+            take_lock(right); // first
+            right.unlock();
+            left.unlock();
+        },
+        [] {
+            take_lock(right);
+            take_lock(left); // second
+            left.unlock();
+            right.unlock();
+        });
+}
+""",
+        ["take_lock(right); // first", "take_lock(left); // second"],
+        ["m.lock();"],
+    ),
     (  # Of a copy as a whole, the array is told and not its first element.
         "copied_text",
         """
@@ -380,6 +425,24 @@ int main() {
 """
 
 
+# A lock of its own in a library that nothing is seen of.
+HIDDEN_LOCK = """
+#include <sched.h>
+static char taken;
+extern "C" void enter() {
+    while (__atomic_test_and_set(&taken, __ATOMIC_ACQUIRE)) sched_yield();
+}
+extern "C" void leave() { __atomic_clear(&taken, __ATOMIC_RELEASE); }
+"""
+HIDDEN_LOCK_USER = """
+extern "C" void enter();
+extern "C" void leave();
+int visits = 0;
+void visit() { enter(); visits++; leave(); }
+int main() { both(visit, visit); }
+"""
+
+
 class Stories(command.Command):
     def test_what_a_story_claims_is_true(self):
         command.built([(name, HEAD + text) for name, text, _, _ in STORIES], self.folder)
@@ -409,6 +472,19 @@ class Stories(command.Command):
         subprocess.run([*command.GCC, "-g", "../source/named.cpp", "-o", "named"], cwd=build)
         story = self.heddle("check", "--schedules", "300", "--", "build/named").stdout
         self.assertIn("named.cpp:6 | accounts[2].balance += 5;", story)
+
+    def test_a_race_may_be_none_where_a_library_is_not_instrumented(self):
+        lock, user = self.folder / "lock.cpp", self.folder / "user.cpp"
+        lock.write_text(HIDDEN_LOCK)
+        user.write_text(HEAD + HIDDEN_LOCK_USER)
+        library, program = self.folder / "liblock.so", self.folder / "user"
+        subprocess.run(["g++", "-shared", "-fPIC", lock, "-o", library], check=True)
+        flags = ["-std=c++20", "-g", f"-Wl,-rpath,{self.folder}"]
+        subprocess.run([*command.GCC, *flags, user, library, "-o", program], check=True)
+        run = self.heddle("check", "--schedules", "100", "--", "./user")
+        told = " ".join(run.stdout.split())
+        self.assertIn("But: liblock.so is not instrumented.", told)
+        self.assertIn("are not seen, nor what is ordered in there", told)
 
     @unittest.skipUnless(command.CLANG, "wants clang++ and its sanitizers")
     def test_variables_of_programs_by_clang_have_their_names(self):
