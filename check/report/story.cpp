@@ -341,7 +341,7 @@ void tell(finding& f, const channel& c, const symbols& names, const background& 
     case failure::double_free: t.tell_free(); break;
     case failure::deadlock:
     case failure::lost_wakeup: t.tell_blocked(); break;
-    default: t.tell_failure();
+    default: t.tell_failure(); t.tell_spurious_wakeup();
     }
     for (const auto& s : t.steps) t.remember(s.place);
     f.first_step = t.steps.empty() ? 0 : t.steps.front().number;

@@ -140,7 +140,9 @@ void teller::tell_missed(const blocked_thread& b) {
         case op::notify_all: add_line(*e, notification(*e)); break;
         case op::futex_wake: add_line(*e, e->aux == 0 ? "wakes nobody" : "wakes a sleeper"); break;
         case op::cond_wait: add_line(*e, "begins to wait"); break;
-        case op::cond_woken: add_line(*e, "wakes up"); break;
+        case op::cond_woken:
+            add_line(*e, e->aux == woken_spuriously ? "wakes up for no reason" : "wakes up");
+            break;
         case op::futex_wait:
             add_line(*e, fmt::format("sleeps while it is {}", static_cast<std::int32_t>(e->aux)));
             break;
@@ -235,7 +237,8 @@ void teller::tell_notification(const blocked_thread& b,
         if (steps[i].number == last->step && steps[i].kind == last->kind)
             when = fmt::format(" ({})", row_of(i));
     const bool woke = std::any_of(events.begin(), events.end(), [&](const event* e) {
-        return e->kind == op::cond_woken && e->thread == b.thread && e->step > last->step;
+        return e->kind == op::cond_woken && e->aux == 1 && e->thread == b.thread &&
+               e->step > last->step;
     });
     if (last->aux == 0 || (!woke && b.since_step > last->step)) {
         why = fmt::format("the notification{} came when {} waited, and a notification is not "
@@ -272,6 +275,34 @@ void teller::tell_notification(const blocked_thread& b,
                             "that threads wait for."
                           : "notify after every change that somebody may wait for; in doubt, "
                             "notify_all.";
+}
+
+/// A run that fails after a wake-up without a notification: what is left in it is needed.
+void teller::tell_spurious_wakeup() {
+    const auto found = std::find_if(events.begin(), events.end(), [](const event* e) {
+        return e->kind == op::cond_woken && e->aux == woken_spuriously;
+    });
+    if (found == events.end()) return;
+    const event& e = **found;
+    const auto after = [&](const step& s) { return !s.gap && s.number > e.step; };
+    const auto before = std::find_if(steps.begin(), steps.end(), after) - steps.begin();
+    const std::string value = before == 0 ? "" : steps[static_cast<std::size_t>(before - 1)].value;
+    add_line(e, "wakes up for no reason");
+    steps.back().value = value;
+    std::rotate(steps.begin() + before, steps.end() - 1, steps.end());
+    const std::string condition = lock_name(e.address, e.what);
+    claim = fmt::format("Spurious wake-up: {} goes on though nobody has notified {}; {}",
+                        who(e.thread),
+                        condition,
+                        end_of(c.result));
+    why =
+        fmt::format("{} waits on {} at {} and wakes up without a notification, which the standard "
+                    "allows. It goes on as if what it waited for had happened.",
+                    capital(who(e.thread)),
+                    condition,
+                    where(place(e.where)));
+    advice = "look again after each wake-up: while (!condition) cv.wait(lock); or "
+             "cv.wait(lock, [&] { return condition; }).";
 }
 
 /// On what, or, where that has no name, in which call.

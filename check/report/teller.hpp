@@ -96,6 +96,7 @@ struct teller {
     bool came_back(const blocked_thread& b);
     u64 stream_of(const blocked_thread& b) const;
     void tell_silence();
+    void tell_spurious_wakeup();
     std::string waits_on(const blocked_thread& b) const;
     std::string what_it_wants(const blocked_thread& b) const;
     std::string lock_name(u64 address, const object& o) const;

@@ -44,7 +44,7 @@ int wait_condition(u64 condition, u64 mutex, i64 deadline, u64 pc) {
     const u32 depth = unlock_object(mutex);
     self->wait_value = mutex;
     const bool notified = block(wait_for::condition, condition, deadline, pc);
-    record(op::cond_woken, condition, pc, notified);
+    record(op::cond_woken, condition, pc, self->spurious ? woken_spuriously : notified);
     relock_object(mutex, depth, pc);
     return notified ? 0 : ETIMEDOUT;
 }

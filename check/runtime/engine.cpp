@@ -97,8 +97,17 @@ candidate describe(thread* t, bool early) {
             t->again};
 }
 
+/// Wake-ups without a reason in one run: one shows the bug, and then time is better spent.
+constexpr u32 most_spurious = 2;
+
+bool may_wake_spuriously(const thread* t) {
+    return t->waiting == wait_for::condition && t->deadline == never &&
+           (is_replay() || (g.search->spurious_wakeups() && g.spurious < most_spurious));
+}
+
 bool may_end_early(const thread* t, i64 now) {
-    if (t->state != thread::blocked || t->deadline == never) return false;
+    if (t->state != thread::blocked) return false;
+    if (t->deadline == never) return may_wake_spuriously(t);
     if (t->sleeping) return true;
     const bool allowed = is_replay() || g.search->early_timeouts();
     return allowed && t->deadline - now <= plausible_delay_ns;
@@ -209,6 +218,19 @@ void note_decision(u32 chosen) {
     if (d.others != 0) g.shared->decisions[r.decisions++] = d;
 }
 
+/// A sleep or timed wait ends by its time, or a wait on a condition variable for no reason.
+void end_wait(thread* t) {
+    if (t->deadline == never) {
+        t->spurious = true;
+        ++g.spurious;
+        return wake(t);
+    }
+    const i64 now = clock_ns();
+    if (t->deadline > now) g.jumped_ns += t->deadline - now;
+    t->timed_out = true;
+    t->state = thread::ready;
+}
+
 /// The one place where the turn changes hands. `stays`: the caller can go on itself.
 void decide(bool stays, bool yielding, bool leaves = false) {
     thread* me = self;
@@ -244,12 +266,7 @@ void decide(bool stays, bool yielding, bool leaves = false) {
     note_decision(chosen);
     thread* next = thread_at(chosen);
     if (chosen != line.fallback) log_choice(choice::thread, next->id);
-    if (next->state == thread::blocked) { // a sleep or timed wait ends
-        const i64 now = clock_ns();
-        if (next->deadline > now) g.jumped_ns += next->deadline - now;
-        next->timed_out = true;
-        next->state = thread::ready;
-    }
+    if (next->state == thread::blocked) end_wait(next);
     if (next == me) return;
     checkpoint(next);
     if (stays && !line.idle && !g.looking_again) ++g.shared->result.switches;
@@ -373,7 +390,7 @@ bool block(wait_for what, u64 address, i64 deadline, u64 pc, bool sleeping) {
     t->sleeping = sleeping;
     if (deadline == never) ++g.asleep;
     count_changed();
-    t->timed_out = false;
+    t->timed_out = t->spurious = false;
     t->pending_pc = pc;
     t->wait_where = here(pc);
     t->wait_key = place_key(pc);

@@ -42,7 +42,7 @@ struct thread {
     u32 id;
     u32 turn; // futex word: 1 = it is this thread's turn. Protocol in README.md.
     state_t state;
-    bool timed_out, spinning, detached, joined, canceled, at_main_end, external_end;
+    bool timed_out, spurious, spinning, detached, joined, canceled, at_main_end, external_end;
 
     // while blocked
     wait_for waiting;
@@ -124,6 +124,7 @@ struct alignas(64) engine {
     u64 stacks_low, stacks_high; // all threads' stacks lie in between
     u32 next_choice;
     u32 plain_seen; // points at plain accesses so far
+    u32 spurious;   // wake-ups so far
     u64 step_limit;
     bool told_debugger;
     bool fair;          // past the step limit: the default schedule decides, to be just

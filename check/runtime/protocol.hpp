@@ -101,6 +101,9 @@ enum class op : u8 {
     fail
 };
 
+/// event::aux of op::cond_woken: 1 when it was notified, 0 when its time was up, or this.
+inline constexpr u64 woken_spuriously = 2;
+
 struct frames {
     u32 count;
     u32 unused;

@@ -11,6 +11,9 @@ constexpr u64 high = u64{1} << 62; // above this: priorities drawn at random; be
 /// How many decisions main is held back at its end while others can run.
 constexpr u32 main_patience = 5000;
 
+/// Bugs that need no spurious wake-up are told without one.
+constexpr u64 first_spurious = 8;
+
 } // namespace
 
 u64 random_source::next() {
@@ -82,6 +85,8 @@ void strategy::begin(strategy_kind kind, u64 seed, u64 number, u64 points) {
     }
     if (kind_ == strategy_kind::random_walk) preset_ = random_.one_in(3) ? 8 : 1;
     if (kind_ == strategy_kind::hold) plan_hold(number);
+    // By a draw of its own, so that the others are what they were without it.
+    spurious_ = number >= first_spurious && random_source(seed - number).one_in(6);
     lowest_ = high - 1;
 }
 
@@ -120,8 +125,8 @@ u32 strategy::filter(const situation& now) {
         if (i == now.current && gives_way(now) && others > 1) continue;
         // Not always: the loop may count its rounds, and what comes after it be the bug.
         if (skip && c.only_waits && !random_.one_in(64)) continue;
-        // A sleeper may wake early in every random run; the engine shows timed waits as early
-        // candidates only where early_timeouts() allows it.
+        // A sleeper may wake early in every random run; the engine shows waits as early candidates
+        // only where early_timeouts() or spurious_wakeups() allows it.
         if (c.early && !random_.one_in(4)) continue;
         of_[n++].allowed = i;
     }

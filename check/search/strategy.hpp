@@ -24,7 +24,7 @@ struct candidate {
     u32 thread;
     op kind;
     bool writes;
-    bool early; // its sleep or timed wait would end before its time
+    bool early; // its sleep or wait would end before its time, or without a reason
     bool main_end;
     u32 location; // 0: not a learned one
     u32 object;
@@ -67,6 +67,10 @@ public:
     /// Whether this run lets timed waits end early although others could run.
     bool early_timeouts() const { return early_timeouts_; }
 
+    /// Whether waits on condition variables may end in this run without a notification, as the
+    /// standard allows.
+    bool spurious_wakeups() const { return spurious_; }
+
     strategy_kind kind() const { return kind_; }
     u32 preset() const { return preset_; }
 
@@ -85,7 +89,7 @@ private:
     random_source random_{0};
     u32 preset_ = 0;
     bool every_access_ = false, early_timeouts_ = false, main_last_ = false;
-    bool heeds_yields_ = false, skips_waits_ = false;
+    bool heeds_yields_ = false, skips_waits_ = false, spurious_ = false;
     u32 main_waits_ = 0;
     u32 change_points_ = 0;
     u64 change_at_[8] = {};
