@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #ifdef __SANITIZE_THREAD__
@@ -23,6 +24,8 @@ int main(int argc, char** argv) {
     // For the workers of process pools: TSan lets every process sleep for a second at its end.
     setenv("TSAN_OPTIONS", "atexit_sleep_ms=0", 0);
     heddle::mp::init(argc, argv); // in a worker of a process pool, this does not return
+    // A program that a shell starts in the background ignores it; some tests send it to themselves.
+    std::signal(SIGINT, SIG_DFL);
     testing::InitGoogleTest(&argc, argv);
     // A death test in a program with threads must start afresh, not go on in a forked child.
     testing::FLAGS_gtest_death_test_style = "threadsafe";
