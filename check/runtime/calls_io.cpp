@@ -38,30 +38,30 @@ std::size_t whole(const iovec* list, std::size_t count) {
     return bytes;
 }
 
-/// Something comes out of `fd`: `call` asks the kernel, when it is ready unless it need not wait.
+/// Something comes out of `fd`, or goes into it: `call` asks the kernel, when it is ready unless it
+/// need not wait.
 template <class Call>
-long take(int fd, bool waits, u64 pc, Call call) {
+long pass(op kind, int fd, bool waits, u64 pc, Call call) {
+    const bool in = kind == op::input;
     const u64 quiet = quiet_steps();
-    descriptor_point(op::input, fd, pc);
-    const bool in_time = !waits || wait_for_descriptor(fd, POLLIN, pc);
+    descriptor_point(kind, fd, pc);
+    const bool in_time = !waits || wait_for_descriptor(fd, in ? POLLIN : POLLOUT, pc);
+    if (!in) release_through(fd);
     const long result = in_time ? call() : -EAGAIN;
-    if (result >= 0) acquire_through(fd);
-    else if (result == -EAGAIN) still_quiet(quiet);
-    wake_ready(); // there may be room now
+    if (in && result >= 0) acquire_through(fd);
+    if (result == -EAGAIN) still_quiet(quiet);
+    wake_ready(); // now there is something for others, or room
     return result;
 }
 
-/// Something goes into `fd`.
+template <class Call>
+long take(int fd, bool waits, u64 pc, Call call) {
+    return pass(op::input, fd, waits, pc, call);
+}
+
 template <class Call>
 long give(int fd, bool waits, u64 pc, Call call) {
-    const u64 quiet = quiet_steps();
-    descriptor_point(op::output, fd, pc);
-    const bool in_time = !waits || wait_for_descriptor(fd, POLLOUT, pc);
-    release_through(fd);
-    const long result = in_time ? call() : -EAGAIN;
-    if (result == -EAGAIN) still_quiet(quiet);
-    wake_ready();
-    return result;
+    return pass(op::output, fd, waits, pc, call);
 }
 
 /// A pipe or socket takes what there is room for; a call that blocks goes on until all is through.
