@@ -76,15 +76,16 @@ TEST(NoMemory, F63SubmitQueuesNothing) {
 
 TEST(NoMemory, F63SubmitWithOptionsInsideATaskQueuesNothing) {
     std::atomic<int> ran{0};
-    int refused = 0;
+    int taken = 0, refused = 0;
     {
         thread_pool pool({.max_workers = 2, .max_pending = 8});
         const auto attempt = [&](int priority) {
             fail_each([&](long) {
                 try {
-                    pool.submit({.name = long_text, .priority = priority},
-                                [&ran, text = long_text] { ++ran; })
-                        .wait();
+                    const future<void> f = pool.submit({.name = long_text, .priority = priority},
+                                                       [&ran, text = long_text] { ++ran; });
+                    ++taken;
+                    f.wait(); // may need memory, too, if the other worker has got the task
                 } catch (const std::bad_alloc&) {
                     ++refused;
                 }
@@ -96,7 +97,8 @@ TEST(NoMemory, F63SubmitWithOptionsInsideATaskQueuesNothing) {
         pool.submit([&] { attempt(0); }).wait();
     }
     EXPECT_GT(refused, 8);
-    EXPECT_EQ(ran, 4);
+    EXPECT_GE(taken, 4);
+    EXPECT_EQ(ran, taken);
 }
 
 TEST(NoMemory, F63ManyTasksInsideATaskGrowTheQueueOrThrow) {
