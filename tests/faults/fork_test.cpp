@@ -114,7 +114,16 @@ TEST(Fork, F30NoVerbOfAPoolHangsInAForkedChild) {
     for (const std::size_t max_pending : {0u, 1u}) {
         busy_pool at(max_pending);
         auto items = std::make_unique<thread_pool>(1);
-        auto results = items->map([&](int) { at.go.wait(); }, std::vector<int>(3));
+        std::atomic<bool> begun = false;
+        auto results = items->map(
+            [&](int) {
+                begun = true;
+                begun.notify_one();
+                at.go.wait();
+            },
+            std::vector<int>(3));
+        // All threads are at rest when it forks: a sanitizer's own allocator may be locked else.
+        begun.wait(false);
         EXPECT_TRUE(exited_with(in_child([&] {
                                     int wrong = count_submitters_not_refused(*at.pool);
                                     wrong += count_waits_not_refused(at.runs);
