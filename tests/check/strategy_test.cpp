@@ -145,16 +145,19 @@ TEST(Strategy, StartsEveryMixWithTheTwoSchedulesWithoutPreemption) {
     EXPECT_EQ(strategy_of(strategy_kind::mix, 99, 2), strategy_kind::reversed);
 }
 
-TEST(Strategy, UsesEveryArmWithinTheFirstTenSchedulesOfAMix) {
-    for (u64 seed = 1; seed < 20; ++seed)
-        for (const auto kind : {strategy_kind::random_walk,
-                                strategy_kind::pct,
-                                strategy_kind::pos,
-                                strategy_kind::hold}) {
-            bool used = false;
-            for (u64 n = 3; n <= 10; ++n) used |= strategy_of(strategy_kind::mix, seed, n) == kind;
-            EXPECT_TRUE(used) << name_of(kind) << ", seed " << seed;
-        }
+TEST(Strategy, UsesEveryArmOfAMixEarlyAndRandomWalkSeldom) {
+    const auto uses = [](u64 seed, strategy_kind kind, u64 last) {
+        u64 count = 0;
+        for (u64 n = 3; n <= last; ++n) count += strategy_of(strategy_kind::mix, seed, n) == kind;
+        return count;
+    };
+    for (u64 seed = 1; seed < 20; ++seed) {
+        for (const auto kind : {strategy_kind::pct, strategy_kind::pos, strategy_kind::hold})
+            EXPECT_GT(uses(seed, kind, 10), 0U) << name_of(kind) << ", seed " << seed;
+        const u64 walks = uses(seed, strategy_kind::random_walk, 1000);
+        EXPECT_GT(walks, 20U) << "seed " << seed;
+        EXPECT_LT(walks, 150U) << "seed " << seed;
+    }
 }
 
 TEST(Minimise, LeavesOnlyTheChoicesThatMatter) {
