@@ -109,12 +109,20 @@ HEDDLE_HOOK void exit(int status) {
     __builtin_unreachable();
 }
 
-HEDDLE_HOOK void _exit(int status) {
-    if (has_turn()) end_of_main(op::exit, PC);
+namespace {
+
+[[noreturn]] void exit_at_once(int status, u64 pc) {
+    if (has_turn()) end_of_main(op::exit, pc);
     for (;;) kernel(SYS_exit_group, status);
 }
+
+} // namespace
+
+HEDDLE_HOOK void _exit(int status) {
+    exit_at_once(status, PC);
+}
 HEDDLE_HOOK void _Exit(int status) {
-    _exit(status);
+    exit_at_once(status, PC);
 }
 HEDDLE_HOOK void quick_exit(int status) {
     static const auto real_exit = real_function<void (*)(int)>("quick_exit");
@@ -145,6 +153,7 @@ HEDDLE_HOOK int fork() {
     }
     return pid;
 }
+// Children that are started as other programs: they may hold the other end of a descriptor.
 HEDDLE_HOOK int posix_spawn(pid_t* child,
                             const char* path,
                             const posix_spawn_file_actions_t* actions,

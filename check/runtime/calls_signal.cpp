@@ -49,6 +49,12 @@ struct sending {
     bool told;
 };
 
+int send_to(pthread_t to, int number, u64 pc) {
+    static const auto real = real_function<int (*)(pthread_t, int)>("pthread_kill");
+    const sending now(pc);
+    return real(to, number);
+}
+
 void note_received() {
     acquire_from(sync_at(address_of(&sent)).clock, self);
 }
@@ -107,9 +113,7 @@ void give_up_if_signals_come_from_outside() {
 } // namespace heddle::check::rt
 
 HEDDLE_HOOK int pthread_kill(pthread_t to, int number) {
-    static const auto real = real_function<int (*)(pthread_t, int)>("pthread_kill");
-    const sending now(PC);
-    return real(to, number);
+    return send_to(to, number, PC);
 }
 HEDDLE_HOOK int pthread_sigqueue(pthread_t to, int number, const sigval value) {
     using call = int (*)(pthread_t, int, const sigval);
@@ -122,7 +126,7 @@ HEDDLE_HOOK int kill(pid_t to, int number) {
     return with_errno(static_cast<int>(kernel(SYS_kill, to, number)));
 }
 HEDDLE_HOOK int raise(int number) {
-    return pthread_kill(pthread_self(), number);
+    return send_to(pthread_self(), number, PC);
 }
 HEDDLE_HOOK int sigqueue(pid_t to, int number, const sigval value) {
     static const auto real = real_function<int (*)(pid_t, int, const sigval)>("sigqueue");

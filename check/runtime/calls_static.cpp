@@ -35,9 +35,8 @@ Result* run(Result* (*function)(const Given*), const Given* given, u64 pc) {
 
 using token_function = char*(char*, const char*, char**);
 
-char* next_token(char* text, const char* delimiters, char** rest, const char* name, u64 pc) {
+char* next_token(char* text, const char* delimiters, char** rest, u64 inside, u64 pc) {
     static const auto real = real_function<token_function*>("strtok_r");
-    const u64 inside = address_of(real_function<void*>(name));
     if (text == nullptr) access_by(inside, rest, sizeof *rest, false, pc);
     if (char* from = text == nullptr ? *rest : text)
         access_by(inside, from, std::strlen(from) + 1, false, pc);
@@ -64,8 +63,10 @@ HEDDLE_HOOK char* asctime(const tm* when) {
     return run(real, when, PC);
 }
 HEDDLE_HOOK char* strtok_r(char* text, const char* delimiters, char** rest) {
-    return next_token(text, delimiters, rest, "strtok_r", PC);
+    static const u64 inside = address_of(real_function<void*>("strtok_r"));
+    return next_token(text, delimiters, rest, inside, PC);
 }
 HEDDLE_HOOK char* strtok(char* text, const char* delimiters) {
-    return next_token(text, delimiters, &remembered_by_strtok, "strtok", PC);
+    static const u64 inside = address_of(real_function<void*>("strtok"));
+    return next_token(text, delimiters, &remembered_by_strtok, inside, PC);
 }
