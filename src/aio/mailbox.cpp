@@ -92,7 +92,7 @@ mail* mailbox::close() noexcept {
 void mailbox::wait(deadline limit, reactor* where) noexcept {
     if (!where) {
         if (limit.passed()) return;
-        // As every wait for another thread: what is asked of a warm pool comes within 2 µs.
+        // As every wait for another thread: what is asked of a warm pool comes at once.
         // relaxed: a hint, as in take_interrupt().
         if (spin_until(
                 [this] { return has_mail() || interrupted_.load(std::memory_order_relaxed); })) {

@@ -2,10 +2,11 @@
 /// around a wait that blocks.
 #pragma once
 
+#include "spinning.hpp"
+
 #include <heddle/detail/parking.hpp>
 #include <heddle/detail/task.hpp>
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -26,19 +27,6 @@ public:
 
 protected:
     ~host() = default;
-};
-
-/// Learns whether spinning pays, from whether it did: it never does where the thread that is
-/// waited for needs the same core. After four misses in a row only every 16th wait spins.
-class spin_habit {
-public:
-    bool worthwhile() noexcept { return misses_ < most || ++skipped_ % 16 == 0; }
-    void note(bool paid) noexcept { misses_ = paid ? 0 : std::min(misses_ + 1, most); }
-
-private:
-    static constexpr int most = 4;
-    int misses_ = 0;
-    std::uint32_t skipped_ = 0;
 };
 
 /// One a thread; used by that thread only, except that its address identifies the thread.
@@ -70,7 +58,7 @@ private:
     bool in_graph_ = false;
 };
 
-/// Spins for 2 µs at most if that makes sense; true as soon as `arrived()` is. Never yields: where
+/// Spins for 10 µs at most if that makes sense; true as soon as `arrived()` is. Never yields: where
 /// other threads compete for the core, a yield costs their whole time slice, and sleeping only what
 /// it takes to wake up.
 template <class Arrived>
@@ -80,7 +68,7 @@ bool spin_until(Arrived arrived) noexcept {
     if (std::exchange(here.woke_a_worker, false) || !spinning_helps()) return false;
     if (!here.spinning.worthwhile()) return false;
     bool paid = false;
-    for (int i = 0; i < 100 && !paid; ++i) {
+    for (spin_limit limit(std::chrono::microseconds(10)); !paid && !limit.reached();) {
         pause();
         paid = arrived();
     }

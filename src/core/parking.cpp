@@ -1,3 +1,5 @@
+#include "spinning.hpp"
+
 #include <heddle/detail/parking.hpp>
 #include <heddle/detail/test_clock.hpp>
 
@@ -117,11 +119,13 @@ void light_mutex::lock_slow() noexcept {
     // Ever longer pauses, not a look after each: the holder then gets several turns out of the
     // cache line before it has to give it away. Two threads that hammer one mutex do three times
     // as much that way.
-    const int shortest = 2, longest = spinning_helps() ? 6 : 0; // 2^n pauses
-    for (int length = shortest; length <= longest; ++length) {
-        for (int i = 0; i < 1 << length; ++i) pause();
+    constexpr int shortest = 4, longest = 64; // pauses
+    spin_limit limit(std::chrono::microseconds(5));
+    for (int length = shortest; spinning_helps(); length = std::min(2 * length, longest)) {
+        for (int i = 0; i < length; ++i) pause();
         // relaxed: only a hint whether trying makes sense; try_lock() acquires.
         if (word_.load(std::memory_order_relaxed) == free_ && try_lock()) return;
+        if (limit.reached(length)) break;
     }
     // acquire: as in lock(). From here on we leave `contended_` behind, since others may sleep.
     while (word_.exchange(contended_, std::memory_order_acquire) != free_) {

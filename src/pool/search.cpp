@@ -27,14 +27,16 @@ work worker::find() {
 work worker::search() {
     if (work item = find()) return item;
     if (!spinning_helps() || !spinning_.worthwhile()) return {};
-    // Work often follows work within microseconds, and waking a sleeper costs tens of them. No
-    // yielding: it could take milliseconds, while submitters rely on this search.
-    // The first look comes late, so that a producer that is slower than we are has its cache lines
-    // to itself for a moment, and we find several items at once; then often, since somebody may be
-    // waiting for each.
-    constexpr int looks = 400, first_pauses = 4;
-    for (int look = 0; look < looks; ++look) {
-        for (int i = 0; i < (look == 0 ? first_pauses : 1); ++i) pause();
+    // Work often follows work, and waking a sleeper costs tens of microseconds, to it and to
+    // whoever wakes it. So we search for about as long: then even a submitter that slept for the
+    // result of its last task is back in time. No yielding: it could take milliseconds, while
+    // submitters rely on this search. The first look comes late, so that a producer that is slower
+    // than we are has its cache lines to itself for a moment, and we find several items at once;
+    // then often, since somebody may be waiting for each.
+    constexpr int first_pauses = 4;
+    for (int i = 1; i < first_pauses; ++i) pause();
+    for (spin_limit limit(std::chrono::microseconds(50)); !limit.reached();) {
+        pause();
         if (!pool_.work_visible()) continue;
         if (work item = find()) {
             spinning_.note(true);

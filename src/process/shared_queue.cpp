@@ -1,4 +1,5 @@
 /// The queue between processes. README.md ("What processes share") says why it stays whole.
+#include "../core/spinning.hpp"
 #include "robust_mutex.hpp"
 
 #include <heddle/detail/parking.hpp>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstring>
 #include <new>
 #include <stdexcept>
@@ -232,8 +234,8 @@ template <class Room>
 shared_queue::taken shared_queue::take(deadline limit, Room room) {
     control& c = head();
     if (size() == 0 && !limit.passed() && spinning_helps()) {
-        for (int i = 0; i < 128 && size() == 0; ++i)
-            pause(); // 2 to 5 µs; a sleep costs 30 and more
+        spin_limit spinning(std::chrono::microseconds(10)); // a sleep costs 30 and more
+        while (size() == 0 && !spinning.reached()) pause();
     }
     access held(*this);
     while (c.head.load() == 0) {

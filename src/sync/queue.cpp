@@ -1,7 +1,10 @@
+#include "../core/spinning.hpp"
+
 #include <heddle/detail/queue_core.hpp>
 #include <heddle/error.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -28,9 +31,11 @@ void queue_core::spin(lock_type& lock, side& mine, Hint hint) noexcept {
     if (mine.spinning != 0 || !spinning_helps()) return;
     mine.spinning = 1;
     lock.unlock();
-    constexpr int rounds = 7; // 2^7 pauses in all, 2 to 5 us; a sleep and wake-up costs 30 and more
-    for (int round = 0; round < rounds && !hint(); ++round) {
-        for (int i = 0; i < 1 << round; ++i) pause();
+    constexpr int longest = 32;                      // pauses between two looks
+    spin_limit limit(std::chrono::microseconds(10)); // a sleep and its wake-up cost 30 and more
+    for (int pauses = 1; !hint() && !limit.reached(pauses);
+         pauses = std::min(2 * pauses, longest)) {
+        for (int i = 0; i < pauses; ++i) pause();
     }
     lock.lock();
     mine.spinning = 0;

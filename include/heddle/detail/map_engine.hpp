@@ -163,12 +163,12 @@ protected:
     std::size_t front_size() const noexcept { return pending_.front().size(); }
 
 private:
-    /// For how long at a time a consumer that is faster than the workers sleeps: an eighth of the
-    /// time since the map began. So nothing comes late by more than an eighth (or 1 ms), and a
+    /// For how long at a time a consumer that is faster than the workers sleeps: a quarter of the
+    /// time since the map began. So nothing comes late by more than a quarter (or 2 ms), and a
     /// long map is not interrupted for each of its many short chunks.
     std::int64_t batch_ns() const noexcept {
-        constexpr std::int64_t at_least = 20'000, at_most = 1'000'000;
-        return std::clamp((now_ns() - began_) / 8, at_least, at_most);
+        constexpr std::int64_t at_least = 20'000, at_most = 2'000'000;
+        return std::clamp((now_ns() - began_) / 4, at_least, at_most);
     }
 
     /// The handle to the task of a chunk: a `future<R>` or a `many`, in less room than both.
