@@ -74,8 +74,8 @@ private:
     bool make_room(task& t);
 
     // Finding work (search.cpp).
-    work take_outside() noexcept;
-    work take_ranked(bool above_normal) noexcept;
+    bool take_outside(work& into) noexcept;
+    bool take_ranked(bool above_normal, work& into) noexcept;
     task* steal(const worker* thief) noexcept;
     bool work_visible() const noexcept;
     bool deques_look_empty() const noexcept;
@@ -173,9 +173,10 @@ public:
 private:
     friend class pool;
 
-    work find();
-    work idle(bool searching);
-    work search();
+    // Each puts the next piece of work into `into`, which it may change in any case; false: none.
+    bool find(work& into);
+    bool idle(bool searching, work& into);
+    bool search(work& into);
     void stop_searching();
     bool sleep(pool::lock_type lock);
     bool take_token() noexcept;

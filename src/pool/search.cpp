@@ -5,28 +5,28 @@
 
 namespace heddle::detail {
 
-work worker::find() {
+bool worker::find(work& into) {
     // relaxed: a hint; take_ranked() locks.
     if (pool_.urgent_.load(std::memory_order_relaxed) != 0) {
-        if (work item = pool_.take_ranked(true)) return item;
+        if (pool_.take_ranked(true, into)) return true;
     }
     // A worker that keeps feeding itself must not starve those outside for ever.
     constexpr std::uint32_t fairness_interval = 61;
     if (++ticks_ % fairness_interval == 0) {
-        if (work item = pool_.take_outside()) return item;
+        if (pool_.take_outside(into)) return true;
     }
-    if (task* t = deque_.pop()) return {.whole = t};
-    if (work item = pool_.take_outside()) return item;
-    if (task* t = pool_.steal(this)) return {.whole = t};
-    if (pool_.background_.load(std::memory_order_relaxed) != 0) { // as above
-        return pool_.take_ranked(false);
-    }
-    return {};
+    into.whole = deque_.pop();
+    if (into.whole) return true;
+    if (pool_.take_outside(into)) return true;
+    into.whole = pool_.steal(this);
+    if (into.whole) return true;
+    return pool_.background_.load(std::memory_order_relaxed) != 0 && // as above
+           pool_.take_ranked(false, into);
 }
 
-work worker::search() {
-    if (work item = find()) return item;
-    if (!spinning_helps() || !spinning_.worthwhile()) return {};
+bool worker::search(work& into) {
+    if (find(into)) return true;
+    if (!spinning_helps() || !spinning_.worthwhile()) return false;
     // Work often follows work, and waking a sleeper costs tens of microseconds, to it and to
     // whoever wakes it. So we search for about as long: then even a submitter that slept for the
     // result of its last task is back in time. No yielding: it could take milliseconds, while
@@ -38,18 +38,18 @@ work worker::search() {
     for (spin_limit limit(std::chrono::microseconds(50)); !limit.reached();) {
         pause();
         if (!pool_.work_visible()) continue;
-        if (work item = find()) {
+        if (find(into)) {
             spinning_.note(true);
-            return item;
+            return true;
         }
     }
     spinning_.note(false);
-    return {};
+    return false;
 }
 
-work pool::take_outside() noexcept {
-    if (work item = lane_.take()) return item;
-    if (lane_.looks_empty()) return {};
+bool pool::take_outside(work& into) noexcept {
+    if (lane_.take(into)) return true;
+    if (lane_.looks_empty()) return false;
     lane::block* retired = nullptr;
     std::uint64_t claimed = 0;
     {
@@ -57,23 +57,23 @@ work pool::take_outside() noexcept {
         claimed = lane_.claim_locked(retired);
     }
     lane_.retire(retired);
-    return lane::read(claimed);
+    return lane::read(claimed, into);
 }
 
-work pool::take_ranked(bool above_normal) noexcept {
+bool pool::take_ranked(bool above_normal, work& into) noexcept {
     std::lock_guard lock(mutex_);
-    if (ranked_.empty()) return {};
+    if (ranked_.empty()) return false;
     const auto best = above_normal ? ranked_.begin() : std::prev(ranked_.end());
-    if (above_normal != (best->first > 0)) return {};
+    if (above_normal != (best->first > 0)) return false;
     // Among those not above normal the highest comes first as well.
     const auto chosen = above_normal ? best : ranked_.lower_bound(0);
-    task* const t = chosen->second.front();
+    into.whole = chosen->second.front();
     chosen->second.pop_front();
     if (chosen->second.empty()) ranked_.erase(chosen);
     atomic<int>& count = above_normal ? urgent_ : background_;
     // relaxed: a hint, written with mutex_ held.
     count.store(count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-    return {.whole = t};
+    return true;
 }
 
 task* pool::steal(const worker* thief) noexcept {
@@ -107,11 +107,10 @@ bool pool::work_visible() const noexcept {
 
 void pool::drain(void (*end)(pool&, work&)) {
     for (;;) {
-        work item = take_outside();
-        if (!item) item = take_ranked(true);
-        if (!item) item = take_ranked(false);
-        if (!item) item.whole = steal(nullptr);
-        if (item) end(*this, item);
+        work item;
+        bool found = take_outside(item) || take_ranked(true, item) || take_ranked(false, item);
+        if (!found) found = (item.whole = steal(nullptr)) != nullptr;
+        if (found) end(*this, item);
         else if (!work_visible()) return;
     }
 }

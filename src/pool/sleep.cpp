@@ -77,19 +77,19 @@ bool pool::finish_if_idle(lock_type& lock) noexcept {
     return true;
 }
 
-work worker::idle(bool searching) {
+bool worker::idle(bool searching, work& into) {
     for (;;) {
         if (searching) {
-            if (work item = search()) {
+            if (search(into)) {
                 stop_searching();
-                return item;
+                return true;
             }
             pool::lock_type lock(pool_.mutex_);
             pool_.searching_ = false;
             searching = sleep(std::move(lock));
         } else {
             pool::lock_type lock(pool_.mutex_);
-            if (pool_.finished_) return {};
+            if (pool_.finished_) return false;
             if (pool_.awake_ <= pool_.max_workers_ && take_token()) {
                 searching = true;
                 continue;
@@ -99,7 +99,7 @@ work worker::idle(bool searching) {
         if (searching) continue;
         // Not asleep, since there is work to be seen, but somebody else searches. Waiting for it
         // would burn a core that it may need. It will look whether there is more than we take.
-        if (work item = find()) return item;
+        if (find(into)) return true;
     }
 }
 

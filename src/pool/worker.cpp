@@ -44,14 +44,14 @@ void worker::main(bool searching) {
             pool_.break_down(detail::describe(std::current_exception()));
         }
     }
-    while (work item = idle(searching)) {
+    work item;
+    while (idle(searching, item)) {
         searching = false;
         do {
             run(item);
             // relaxed: a hint; idle() looks again with the mutex held.
             if (pool_.surplus_.load(std::memory_order_relaxed)) break;
-            item = find();
-        } while (item);
+        } while (find(item));
     }
 }
 

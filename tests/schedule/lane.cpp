@@ -23,8 +23,9 @@ int main() {
     std::mutex mutex;
     int order = 0; // guarded by mutex
     const auto take = [&] {
-        work w = l.take();
-        if (!w) {
+        work w;
+        bool taken = l.take(w);
+        if (!taken) {
             lane::block* retired = nullptr;
             std::uint64_t claimed = 0;
             {
@@ -32,9 +33,9 @@ int main() {
                 claimed = l.claim_locked(retired);
             }
             l.retire(retired);
-            w = lane::read(claimed);
+            taken = lane::read(claimed, w);
         }
-        if (!w) return 0;
+        if (!taken) return 0;
         item& i = *reinterpret_cast<item*>(w.whole);
         assert(i.payload == 7);
         ++i.taken;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -18,12 +19,15 @@ namespace {
 work item(std::size_t n) {
     return {.whole = reinterpret_cast<task*>((n + 1) * 64)}; // NOLINT: never followed
 }
-std::size_t number(const work& w) {
-    return reinterpret_cast<std::uintptr_t>(w.whole) / 64 - 1;
+/// Whose stand-in `w` is; if it is none, no number of an item.
+std::size_t number(const std::optional<work>& w) {
+    return w ? reinterpret_cast<std::uintptr_t>(w->whole) / 64 - 1 : std::size_t(-2);
 }
 
-work take(lane& from, std::mutex& mutex) {
-    if (work w = from.take()) return w;
+/// The first item, if there is one.
+std::optional<work> take(lane& from, std::mutex& mutex) {
+    work w;
+    if (from.take(w)) return w;
     lane::block* retired = nullptr;
     std::uint64_t claimed = 0;
     {
@@ -31,7 +35,7 @@ work take(lane& from, std::mutex& mutex) {
         claimed = from.claim_locked(retired);
     }
     from.retire(retired);
-    return lane::read(claimed);
+    return lane::read(claimed, w) ? std::optional(w) : std::nullopt;
 }
 
 /// Adds `w`; true if the wake flag was set.
@@ -58,7 +62,7 @@ TEST(Lane, GivesTasksAndSmallCallsInTheOrderPushed) {
     push(l, mutex, item(1));
     EXPECT_FALSE(l.looks_empty());
     EXPECT_EQ(number(take(l, mutex)), 0u);
-    const work small = take(l, mutex);
+    const work small = take(l, mutex).value();
     EXPECT_EQ(small.whole, nullptr);
     EXPECT_EQ(small.call.payload, &payload);
     EXPECT_EQ(small.call.address, &l);
@@ -90,7 +94,9 @@ TEST(Lane, ATakerThatLostItsCoreHoldsUpNoOther) {
     for (std::size_t i = 1; i < 2 * lane::block_slots + 1; ++i) {
         EXPECT_EQ(number(take(l, mutex)), i);
     }
-    EXPECT_EQ(number(lane::read(claimed)), 0u);
+    work late;
+    ASSERT_TRUE(lane::read(claimed, late));
+    EXPECT_EQ(number(late), 0u);
     // The block that was late is used again like the others.
     for (std::size_t round = 0; round < 4; ++round) {
         for (std::size_t i = 0; i < lane::block_slots; ++i) push(l, mutex, item(7));
@@ -115,7 +121,7 @@ TEST(Lane, GivesEachItemOnceAndEachProducersInOrder) {
         threads.emplace_back([&] {
             std::vector<std::size_t> next(producers, 0);
             while (left > 0) {
-                const work w = take(l, mutex);
+                const std::optional<work> w = take(l, mutex);
                 if (!w) {
                     std::this_thread::yield();
                     continue;
