@@ -160,6 +160,7 @@ finding detective::begin_finding(const raw_failure& raw) {
     f.arguments = arguments_;
     f.build_id = program_.build_id;
     f.digest = program_.digest;
+    f.input = program_.input;
     f.seed = options_.seed;
     f.schedule = raw.schedule;
     f.strategy = name_of(strategy_of(options_.strategy, options_.seed, raw.schedule));

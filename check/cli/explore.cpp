@@ -240,6 +240,10 @@ void explorer::list_limits() {
     say(limit_clock, "the program reads the clock; virtual time was used");
     say(limit_random, "the program asks for random numbers; they were the same in every run");
     say(limit_threads, "the program made more than 1024 threads; creation failed with EAGAIN");
+    if (program_.input.empty())
+        say(limit_input,
+            "the program reads standard input, which is empty here; give it a file: heddle check "
+            "-- PROGRAM < FILE");
     say(limit_fence_pi, "a futex operation without a model was refused (ENOSYS)");
     if (const std::string them = uninstrumented(session_.shared()); !them.empty())
         report_.told.limits.push_back(them);

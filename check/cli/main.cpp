@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -137,11 +138,20 @@ void summarise(const check_report& r, const command_line& line, const paper& p) 
     print(out);
 }
 
+/// A file that was given to us as standard input is the program's, in each run from its beginning.
+/// What comes through a pipe or from a terminal is not: it cannot be read twice, and may never end.
+std::string given_input() {
+    struct stat input{};
+    const bool file = fstat(0, &input) == 0 && S_ISREG(input.st_mode);
+    return file ? fmt::format("/proc/{}/fd/0", getpid()) : "";
+}
+
 int do_check(command_line& line, const paper& p) {
     expect_writable("--json", line.json);
     expect_writable("--html", line.html);
     expect_writable("--sarif", line.sarif);
-    const program_file program = examine(line.program.front());
+    program_file program = examine(line.program.front());
+    program.input = given_input();
     const std::vector<std::string> rest(line.program.begin() + 1, line.program.end());
     progress bar;
     const auto listen = [&](const summary& s, bool found) {
@@ -156,7 +166,7 @@ int do_check(command_line& line, const paper& p) {
         fmt::print(
             stderr,
             "heddle: '{}' fails whatever the schedule, alone and unperturbed too: {}. Mend that "
-            "first, or give it the arguments that it needs.\n",
+            "first, or give it the arguments, and the file as standard input, that it needs.\n",
             line.program.front(),
             r.alone);
         return fails_alone;
@@ -183,7 +193,9 @@ finding load_fitting(const std::string& folder) {
 
 int do_replay(const command_line& line, const paper& p) {
     const finding f = load_fitting(line.finding);
-    session s(examine(f.program), f.arguments, session::output::shown);
+    program_file program = examine(f.program);
+    program.input = f.input;
+    session s(program, f.arguments, session::output::shown);
     prepare_replay(s.shared(), f);
     if (line.gdb) {
         print(to_text(f, p));

@@ -120,10 +120,11 @@ channel* make_channel(int& memory) {
     return c;
 }
 
-void redirect(int fd, int flags) {
-    const int null = open("/dev/null", flags);
-    dup2(null, fd);
-    close(null);
+void redirect(int fd, const char* path, int flags) {
+    const int file = open(path, flags);
+    if (file < 0) _exit(127);
+    dup2(file, fd);
+    close(file);
 }
 
 } // namespace
@@ -184,9 +185,9 @@ void session::start(const program_file& program,
     if (server_ < 0) throw std::runtime_error("cannot start a process");
     if (server_ == 0) {
         setpgid(0, 0);
-        redirect(0, O_RDONLY);
-        if (to != output::shown) redirect(1, O_WRONLY);
-        if (to != output::shown) redirect(2, O_WRONLY);
+        redirect(0, program.input.empty() ? "/dev/null" : program.input.c_str(), O_RDONLY);
+        if (to != output::shown) redirect(1, "/dev/null", O_WRONLY);
+        if (to != output::shown) redirect(2, "/dev/null", O_WRONLY);
         if (to == output::kept) dup2(output_, 1);
         setenv("LD_LIBRARY_PATH", path.c_str(), 1);
         setenv(channel_variable, variable.c_str(), 1);

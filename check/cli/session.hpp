@@ -26,6 +26,7 @@ struct program_file {
     std::string path;     // absolute
     std::string build_id; // hexadecimal; empty when the linker left none
     std::string digest;   // of the contents
+    std::string input;    // a file to be its standard input; empty: there is nothing to read
 };
 
 /// Looks the file over; throws not_checkable.

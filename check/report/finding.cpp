@@ -14,6 +14,7 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr int finding_version = 1;
+constexpr const char* input_name = "input"; // a copy of what was its standard input
 
 void write_file(const fs::path& path, const std::string& text) {
     std::ofstream out(path);
@@ -201,6 +202,10 @@ const char* kind_name(failure kind) {
 void save(finding& f, const std::string& parent) {
     if (f.path.empty()) f.path = new_folder(parent).string();
     const fs::path folder = f.path;
+    if (const fs::path kept = folder / input_name; !f.input.empty() && f.input != kept) {
+        fs::copy_file(f.input, kept, fs::copy_options::overwrite_existing);
+        f.input = kept.string();
+    }
     write_file(folder / "schedule.json", schedule_of(f).dump(1) + "\n");
     write_file(folder / "report.json", to_json(f));
     write_file(folder / "story.json", story_of(f).dump(1) + "\n");
@@ -239,6 +244,7 @@ finding load(const std::string& folder) {
         f.switches = report.at("switches");
         for (const auto& p : report.at("places")) f.places.push_back(place_from_json(p));
         f.path = path.string();
+        if (fs::exists(path / input_name)) f.input = (path / input_name).string();
         f.told = read_story(told);
         read_extras(report, f);
         return f;

@@ -58,6 +58,7 @@ struct race_effect {
 struct finding {
     // what a replay needs
     std::string program, build_id, digest;
+    std::string input; // the file that was its standard input; empty: none
     std::vector<std::string> arguments;
     u64 seed = 0, schedule = 0, signature = 0, step_limit = 0;
     i64 expected_exit = -1, wall_base_ns = 0, steady_base_ns = 0;

@@ -130,6 +130,7 @@ ssize_t read_into(int fd, void* into, std::size_t size, u64 pc) {
     if (!has_turn()) return answer(call());
     const long n = take(fd, true, pc, call);
     if (n > 0) access_for(into, static_cast<std::size_t>(n), true, pc);
+    if (n == 0 && fd == 0 && size > 0) note_limit(limit_input);
     return answer(n);
 }
 

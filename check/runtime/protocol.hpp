@@ -273,15 +273,12 @@ enum limit : u64 {
     limit_fork = 1,
     limit_foreign_thread = 2,
     limit_raw_clone = 4,
-    limit_signal = 8,
     limit_cancel = 16,
     limit_clock = 32,
     limit_random = 64,
     limit_threads = 256,
     limit_fence_pi = 512,
-    limit_choices = 1024,
-    limit_fiber = 2048,
-    limit_input = 4096,
+    limit_input = 1024, // standard input was read to its end
 };
 
 struct channel {

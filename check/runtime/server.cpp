@@ -119,6 +119,7 @@ bool run_one(bool& news) {
     if (pid < 0) panic("fork failed");
     if (pid == 0) {
         kernel(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+        kernel(SYS_lseek, 0, 0, SEEK_SET); // the last run may have read its standard input
         if (c.config.debug_step != 0) kernel(SYS_prctl, PR_SET_PTRACER, -1);
         c.child = static_cast<u32>(kernel(SYS_getpid));
         return false;

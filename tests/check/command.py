@@ -102,6 +102,7 @@ class Command(unittest.TestCase):
     def heddle(self, *arguments, limit=60):
         return subprocess.run(
             [HEDDLE, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=limit,

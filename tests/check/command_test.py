@@ -154,12 +154,55 @@ class Usage(command.Command):
         run = self.heddle("check", "--schedules", "20", "--", self.tsan(text))
         self.expect(run, 0, "the children ran uncontrolled")
 
-    def test_standard_input_is_empty(self):
-        text = (
-            "#include <cstdio>\n#include <thread>\n"
-            "int main() { std::thread t([] {}); t.join(); return std::getchar() != EOF; }"
+    READS_INPUT = """
+    #include <iostream>
+    #include <string>
+    #include <thread>
+    int lines = 0;
+    int main() {
+        int read = 0;
+        for (std::string line; std::getline(std::cin, line);) ++read;
+        if (read < 2) return 0;
+        std::thread other([] { ++lines; });
+        ++lines;
+        other.join();
+    }
+    """
+    SAYS_INPUT = "reads standard input, which is empty here"
+
+    def with_input(self, program, given):
+        return subprocess.run(
+            [command.HEDDLE, "check", "--schedules", "60", "--", program],
+            stdin=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=self.folder,
         )
-        self.expect(self.check(self.tsan(text)), 0, "No bug")
+
+    def test_a_file_as_standard_input_is_read_in_each_run_and_kept(self):
+        program = self.tsan(self.READS_INPUT)
+        given = self.folder / "given"
+        given.write_text("one\ntwo\n")
+        with given.open() as file:
+            run = self.with_input(program, file)
+        self.expect(run, 1, "Lost update on `lines`")
+        self.assertIn("60 schedules", run.stdout)
+        self.assertNotIn(self.SAYS_INPUT, run.stdout)
+        given.unlink()  # the finding has its own
+        self.expect(self.heddle("replay", "heddle-out/0001"), 1, "happened again")
+
+    def test_standard_input_that_cannot_be_read_twice_is_not_given_and_told(self):
+        program = self.tsan(self.READS_INPUT)
+        ours, theirs = os.pipe()
+        os.write(theirs, b"one\ntwo\n")  # and it stays open, so whoever reads it waits
+        run = self.with_input(program, ours)
+        os.close(theirs)
+        self.expect(run, 0, "Nothing was tested")
+        self.assertIn(self.SAYS_INPUT, " ".join(run.stdout.split()))
+        reads = self.tsan("#include <unistd.h>\nint main() { char c; return read(0, &c, 1); }")
+        told = self.with_input(reads, subprocess.DEVNULL)
+        self.assertIn(self.SAYS_INPUT, " ".join(told.stdout.split()))
 
     def test_a_program_that_forks_is_told(self):
         text = (
