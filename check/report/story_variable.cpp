@@ -358,7 +358,7 @@ bool teller::tell_torn_pair(u32 thread, const std::vector<u64>& reads) {
     if (!whole || seen[0].sees_new() == seen[1].sees_new()) return false;
     if (!near(seen[0].reads_at, seen[1].reads_at) || !near(seen[0].writes_at, seen[1].writes_at))
         return false;
-    const int fresh = seen[0].sees_new() ? 0 : 1, stale = 1 - fresh;
+    const u32 fresh = seen[0].sees_new() ? 0 : 1, stale = 1 - fresh;
     const std::string &one = variables[0].what.name, &two = variables[1].what.name;
     const std::string &now = variables[fresh].what.name, &then = variables[stale].what.name;
     f.variable = fmt::format("{}, {}", one, two);

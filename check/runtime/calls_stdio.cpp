@@ -1,4 +1,8 @@
 // What the C library's formatting and output read and write of the program's memory.
+
+// Some that are defined here are inline functions in the C library's headers, where clang takes that
+// for a second definition.
+#define __NO_INLINE__
 #include "access.hpp"
 #include "real.hpp"
 

@@ -98,7 +98,7 @@ TEST(PoolStress, CancelsRaceWithStarts) {
         std::atomic<std::uint64_t> ran{0};
         {
             thread_pool pool({.max_workers = 3, .max_pending = bound});
-            for (rounds all(200); const int i = all.next();) {
+            for (rounds all(200); all.next();) {
                 std::vector<future<void>> futures;
                 for (int n = 0; n < 100; ++n) {
                     futures.push_back(book.track(pool.submit([&ran] { ++ran; })));
@@ -125,7 +125,7 @@ TEST(PoolStress, NestedForkAndJoinOnAnyNumberOfWorkers) {
             const int right = fibonacci(n - 2);
             return std::move(left).result() + right;
         };
-        for (rounds all(10); const int i = all.next();) {
+        for (rounds all(10); all.next();) {
             EXPECT_EQ(pool.submit([&] { return fibonacci(16); }).result(), 987);
         }
     }
@@ -184,7 +184,7 @@ TEST(PoolStress, AsCompletedMeetsConcurrentFinishes) {
 
 TEST(PoolStress, ManyPromisesSetByManyThreads) {
     ledger book;
-    for (rounds all(50); const int i = all.next();) {
+    for (rounds all(50); all.next();) {
         std::vector<promise<int>> promises(1000);
         std::vector<future<int>> futures;
         for (auto& p : promises) futures.push_back(book.track(p.get_future()));
@@ -207,7 +207,7 @@ TEST(PoolStress, ManyPromisesSetByManyThreads) {
 
 TEST(PoolStress, WaitersTakeTheirHooksBackWhileCallbacksGo) {
     thread_pool pool(2);
-    for (rounds all(5000); const int i = all.next();) {
+    for (rounds all(5000); all.next();) {
         promise<int> first, second;
         std::vector<future<int>> futures{first.get_future(), second.get_future()};
         for (auto& f : futures) {
