@@ -1,7 +1,7 @@
 // What the C library's formatting and output read and write of the program's memory.
 
-// Some that are defined here are inline functions in the C library's headers, where clang takes that
-// for a second definition.
+// Some that are defined here are inline functions in the C library's headers: for clang that would
+// be a second definition.
 #define __NO_INLINE__
 #include "access.hpp"
 #include "real.hpp"

@@ -1,5 +1,6 @@
 /// How long a thread spins before it sleeps.
 #include "../../src/core/spinning.hpp"
+
 #include <heddle/detail/test_clock.hpp>
 
 #include <gtest/gtest.h>
