@@ -142,8 +142,9 @@ void summarise(const check_report& r, const command_line& line, const paper& p) 
 /// What comes through a pipe or from a terminal is not: it cannot be read twice, and may never end.
 std::string given_input() {
     struct stat input{};
+    const std::string path = fmt::format("/proc/{}/fd/0", getpid());
     const bool file = fstat(0, &input) == 0 && S_ISREG(input.st_mode);
-    return file ? fmt::format("/proc/{}/fd/0", getpid()) : "";
+    return file && ::access(path.c_str(), R_OK) == 0 ? path : "";
 }
 
 int do_check(command_line& line, const paper& p) {

@@ -66,7 +66,7 @@ void end_of_main(op kind, u64 pc) {
     g.shared->result.steps = g.step;
     g.shared->result.threads = g.count;
     // Read by the C library, or by std::cin through it, whose system calls are not ours.
-    if (feof_unlocked(stdin) != 0) note_limit(limit_input);
+    if (stdin != nullptr && feof_unlocked(stdin) != 0) note_limit(limit_input);
 }
 
 int (*program_main)(int, char**, char**);
