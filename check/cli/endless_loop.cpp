@@ -54,6 +54,9 @@ bool read_code(pid_t thread, u64 address, u8 (&into)[16]) {
 /// Follows the stopped thread for some instructions.
 bool goes_round(pid_t thread, user_regs_struct& at, int& signal) {
     if (ptrace(PTRACE_GETREGS, thread, nullptr, &at) != 0) return false;
+    // A system call that we interrupted begins anew, and comes back to where it was left.
+    const bool in_call = static_cast<i64>(at.orig_rax) >= 0;
+    if (in_call) return false;
     const u64 start = at.rip;
     for (int i = 0; i < longest_loop; ++i) {
         u8 code[16];
