@@ -198,6 +198,7 @@ class Usage(command.Command):
         os.write(theirs, b"one\ntwo\n")  # and it stays open, so whoever reads it waits
         run = self.with_input(program, ours)
         os.close(theirs)
+        os.close(ours)
         self.expect(run, 0, "Nothing was tested")
         self.assertIn(self.SAYS_INPUT, " ".join(run.stdout.split()))
         reads = self.tsan("#include <unistd.h>\nint main() { char c; return read(0, &c, 1); }")
