@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <iterator>
 #include <memory>
+#include <stop_token>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,8 +19,8 @@ namespace heddle {
 /// Dereferencing waits for the item and hands it out, or throws what the item threw; incrementing
 /// then goes on to the next. An exception of the input range itself surfaces at its position and
 /// ends the range. Items that nobody dereferenced are skipped, and their failures go to the
-/// failure handler. Dropping the results cancels what has not started and does not wait for what
-/// is running.
+/// failure handler. Dropping the results cancels what has not started, asks what is running to stop
+/// if it takes a `std::stop_token`, and does not wait for it.
 ///
 /// Example:
 ///     for (const page& p : pool.map({.buffer_size = 100}, fetch, urls)) store(p);
@@ -88,26 +90,36 @@ private:
 
 namespace detail {
 
-/// Calls `f` with the elements of one tuple.
+/// `F` can be called with the elements of one `Tuple`, and takes a stop token first or does not.
+template <class F, class Tuple, bool TakesStop>
+concept applicable = requires { std::tuple_size<std::remove_cvref_t<Tuple>>(); } &&
+                     []<std::size_t... I>(std::index_sequence<I...>) {
+                         using how = call_of<F&, decltype(std::get<I>(std::declval<Tuple>()))...>;
+                         return how::valid && how::takes_stop == TakesStop;
+                     }(std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<Tuple>>>());
+
+/// Calls `f` with the elements of one tuple, after a stop token if it takes one.
 template <class F>
 struct star {
     F f;
     template <class Tuple>
+        requires applicable<F, Tuple, false>
     decltype(auto) operator()(Tuple&& tuple) {
         return std::apply(f, std::forward<Tuple>(tuple));
     }
+    template <class Tuple>
+        requires applicable<F, Tuple, true>
+    decltype(auto) operator()(const std::stop_token& stop, Tuple&& tuple) {
+        return std::apply(
+            [&](auto&&... each) -> decltype(auto) {
+                return std::invoke(f, stop, std::forward<decltype(each)>(each)...);
+            },
+            std::forward<Tuple>(tuple));
+    }
 };
 
-template <class F, class Tuple>
-concept applicable = requires(F& f, Tuple&& tuple) {
-    std::tuple_size<std::remove_cvref_t<Tuple>>();
-} && []<std::size_t... I>(std::index_sequence<I...>) {
-    return std::is_invocable_v<F&, decltype(std::get<I>(std::declval<Tuple>()))...>;
-}(std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<Tuple>>>());
-
 template <class F, class Range>
-concept star_mappable =
-    std::ranges::input_range<Range> && applicable<std::decay_t<F>, item_t<Range>>;
+concept star_mappable = std::ranges::input_range<Range> && mappable<star<std::decay_t<F>>, Range>;
 
 /// Builds the engine for any executor with `submit` and `worker_count`, and fills its window.
 template <class Executor, class F, class... Ranges>

@@ -102,7 +102,8 @@ public:
 
     /// Calls `f(a, b, …)` for the elements of `ranges`, taken in step, and returns the results in
     /// input order, as a lazy input range; see `map_results` and `map_options`. An automatic chunk
-    /// is one item here, so that a crash fails one item only.
+    /// is one item here, so that a crash fails one item only. As in `submit`, `f` is handed a
+    /// `std::stop_token` if it declares one first: dropping the results asks for the stop.
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
     [[nodiscard]] auto map(F&& f, Ranges&&... ranges) {

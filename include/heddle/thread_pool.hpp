@@ -189,7 +189,8 @@ public:
 
     /// Calls `f(a, b, …)` for the elements of `ranges`, taken in step (the shortest ends it), and
     /// returns the results in input order, as a lazy input range. See `map_results` and
-    /// `map_options`; with default options all calls are queued now.
+    /// `map_options`; with default options all calls are queued now. As in `submit`, `f` is handed
+    /// a `std::stop_token` if it declares one first: dropping the results asks for the stop.
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
     [[nodiscard]] auto map(F&& f, Ranges&&... ranges) {

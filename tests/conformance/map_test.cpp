@@ -8,15 +8,18 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <latch>
 #include <list>
 #include <numeric>
 #include <ranges>
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -185,6 +188,36 @@ TYPED_TEST(Map, StarmapSpreadsTuples) {
     EXPECT_THROW((void)this->pool().starmap(none, pairs), std::invalid_argument);
 }
 
+TYPED_TEST(Map, HandsOutAStopToken) {
+    const auto inputs = first_integers(200);
+    const auto twice = [](std::stop_token stop, int i) {
+        return stop.stop_possible() ? 2 * i : -1;
+    };
+    const auto sum = [](const std::stop_token& stop, int i, int j) {
+        return stop.stop_requested() ? -1 : i + j;
+    };
+    const std::vector<std::pair<int, int>> pairs{{1, 2}, {3, 4}, {5, 6}};
+    for (const std::size_t chunk : {0u, 1u, 7u}) {
+        int next = 0;
+        for (int got : this->pool().map({.chunk_size = chunk}, twice, inputs)) {
+            EXPECT_EQ(got, 2 * next++);
+        }
+        EXPECT_EQ(next, 200);
+        int total = 0;
+        for (int got : this->pool().map_unordered({.chunk_size = chunk}, sum, inputs, inputs)) {
+            total += got;
+        }
+        EXPECT_EQ(total, 199 * 200);
+        EXPECT_EQ(this->pool().starmap({.chunk_size = chunk}, sum, pairs).collect(),
+                  (std::vector{3, 7, 11}));
+    }
+    // Nobody is handed a token who did not ask for one.
+    EXPECT_EQ(this->pool().map([](auto... all) { return sizeof...(all); }, inputs).collect(),
+              std::vector<std::size_t>(200, 1));
+    EXPECT_EQ(this->pool().starmap([](auto... all) { return sizeof...(all); }, pairs).collect(),
+              std::vector<std::size_t>(3, 2));
+}
+
 TYPED_TEST(Map, OfVoidRunsEverything) {
     this->pool().map([](int) {}, first_integers(10)).collect();
     for (const std::size_t chunk : {1u, 4u}) {
@@ -308,6 +341,32 @@ TYPED_TEST(MapInProcess, DroppedResultsCancelWhatHasNotStartedAndDoNotBlock) {
     hold.open();
     this->destroy();
     EXPECT_EQ(ran, 0);
+}
+
+TYPED_TEST(MapInProcess, DroppedResultsAskWhatRunsToStop) {
+    struct gates {
+        std::latch running{1}, stopped{1};
+        std::atomic<int> calls = 0;
+    } of_one, of_three; // both outlive the pool's threads
+    for (gates* const at : {&of_one, &of_three}) {
+        const std::size_t chunk = at == &of_one ? 1 : 3;
+        {
+            auto results = this->pool().map(
+                {.chunk_size = chunk, .buffer_size = chunk},
+                [at](std::stop_token stop, int) {
+                    ++at->calls;
+                    const std::stop_callback on_stop(stop, [&] { at->stopped.count_down(); });
+                    at->running.count_down();
+                    at->stopped.wait();
+                },
+                first_integers(3));
+            at->running.wait();
+        }
+        at->stopped.wait();
+    }
+    this->destroy();
+    EXPECT_EQ(of_one.calls, 1);
+    EXPECT_EQ(of_three.calls, 1);
 }
 
 TYPED_TEST(MapInProcess, DroppedResultsEndAChunkAfterTheItemThatRuns) {

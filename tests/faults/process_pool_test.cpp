@@ -3,6 +3,7 @@
 #include "support/process.hpp"
 #include "support/sanitizers.hpp"
 
+#include <heddle/mp.hpp>
 #include <heddle/process_pool.hpp>
 
 #include <dirent.h>
@@ -343,6 +344,21 @@ TEST(ProcessPool, AStopRequestReachesTheWorker) {
     EXPECT_TRUE(f.request_stop());
     EXPECT_FALSE(f.request_stop());
     EXPECT_EQ(f.result(), 5);
+}
+
+TEST(ProcessPool, DroppedResultsOfAMapAskTheWorkerToStop) {
+    heddle::mp::queue<int> tell;
+    process_pool pool(1);
+    {
+        const auto results = pool.map(
+            [](std::stop_token stop, heddle::mp::queue<int> running) {
+                running.put(1);
+                while (!stop.stop_requested()) sched_yield();
+            },
+            std::vector<heddle::mp::queue<int>>{tell});
+        EXPECT_EQ(tell.get(), 1);
+    }
+    EXPECT_EQ(pool.submit(add, 1, 2).result(), 3);
 }
 
 TEST(ProcessPool, CancelTakesBackWhatWaitsBehindARunningTask) {

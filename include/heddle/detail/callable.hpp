@@ -66,40 +66,41 @@ consteval bool declares_stop_token() {
     }
 }
 
-/// How `f(args...)` is called by an executor: plainly, or with a stop token first.
+/// How a callable is called by an executor: with `Args` alone, or with a stop token before them.
+/// `F` and `Args` are what reaches it in the end, value categories included.
 ///
 /// A callable that declares a stop token gets one. One that does not say (a template) is tried
 /// without first, and only if that does not fit with one, so no body is ever instantiated with a
 /// stop token that it did not ask for.
 template <class F, class... Args>
-struct call {
-    using fn = std::decay_t<F>;
-    static constexpr bool declared = declares_stop_token<fn>();
+struct call_of {
+    static constexpr bool declared = declares_stop_token<std::decay_t<F>>();
 
     static consteval bool plain() {
         if constexpr (declared) {
-            if constexpr (std::
-                              is_invocable_v<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>)
-                return false;
-            else return std::is_invocable_v<fn, arrives_t<std::decay_t<Args>>...>;
+            if constexpr (std::is_invocable_v<F, std::stop_token, Args...>) return false;
+            else return std::is_invocable_v<F, Args...>;
         } else {
-            return std::is_invocable_v<fn, arrives_t<std::decay_t<Args>>...>;
+            return std::is_invocable_v<F, Args...>;
         }
     }
     static constexpr bool is_plain = plain();
 
     static consteval bool with_stop() {
         if constexpr (is_plain) return false;
-        else return std::is_invocable_v<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>;
+        else return std::is_invocable_v<F, std::stop_token, Args...>;
     }
     static constexpr bool takes_stop = with_stop();
     static constexpr bool valid = is_plain || takes_stop;
 
-    using result = std::conditional_t<
-        takes_stop,
-        std::invoke_result<fn, std::stop_token, arrives_t<std::decay_t<Args>>...>,
-        std::invoke_result<fn, arrives_t<std::decay_t<Args>>...>>;
+    using result = std::conditional_t<takes_stop,
+                                      std::invoke_result<F, std::stop_token, Args...>,
+                                      std::invoke_result<F, Args...>>;
 };
+
+/// How `submit(f, args...)` calls what it has stored: once, as rvalues.
+template <class F, class... Args>
+using call = call_of<std::decay_t<F>, arrives_t<std::decay_t<Args>>...>;
 
 template <class F, class... Args>
 using call_result_t = future_value_t<typename call<F, Args...>::result::type>;

@@ -149,8 +149,11 @@ protected:
             if (p) abandon(p.of());
         }
     }
-    /// Lets go of a chunk that nobody will ask for: it is cancelled if it has not started.
-    virtual void abandon(task& chunk) noexcept { chunk.cancel(); }
+    /// Lets go of a chunk that nobody will ask for: it is cancelled if it has not started, else
+    /// asked to stop.
+    virtual void abandon(task& chunk) noexcept {
+        if (!chunk.cancel()) chunk.request_stop();
+    }
 
     map_options options_;
     const order order_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <heddle/detail/atomic.hpp>
+#include <heddle/detail/callable.hpp>
 #include <heddle/detail/map_engine.hpp>
 
 #include <algorithm>
@@ -26,10 +27,13 @@ using item_t =
                                           std::ranges::range_value_t<Range>,
                                           std::remove_cv_t<Reference>>>;
 
+/// How a map calls its callable for one element of each range: again and again, so as an lvalue.
+template <class F, class... Ranges>
+using item_call = call_of<std::decay_t<F>&, item_t<Ranges>...>;
+
 template <class F, class... Ranges>
 concept mappable = sizeof...(Ranges) > 0 && (std::ranges::input_range<Ranges> && ...) &&
-                   (std::ranges::viewable_range<Ranges> && ...) &&
-                   std::is_invocable_v<std::decay_t<F>&, item_t<Ranges>...>;
+                   (std::ranges::viewable_range<Ranges> && ...) && item_call<F, Ranges...>::valid;
 
 /// How long the first items took, on the real clock.
 ///
@@ -96,9 +100,9 @@ struct map_shared {
 
 template <class Executor, class F, class... Views>
 class map_engine_for final
-    : public map_engine<future_value_t<std::invoke_result_t<F&, item_t<Views>...>>> {
+    : public map_engine<future_value_t<typename item_call<F, Views...>::result::type>> {
 public:
-    using result = future_value_t<std::invoke_result_t<F&, item_t<Views>...>>;
+    using result = future_value_t<typename item_call<F, Views...>::result::type>;
 
     template <class G>
     map_engine_for(Executor& executor, map_options options, order in, G&& f, Views... views)
@@ -222,7 +226,8 @@ private:
     // all write to one cache line. What still runs when nobody will ask for it keeps it alive.
 
     void abandon(task& chunk) noexcept override {
-        if (chunk.cancel() || chunk.done()) return;
+        map_engine<result>::abandon(chunk);
+        if (chunk.done()) return;
         try {
             add_callback(chunk, [keep = shared_] { (void)keep; });
         } catch (const std::bad_alloc&) {
@@ -232,46 +237,52 @@ private:
         }
     }
 
-    static result call(shared& with, arguments&& inputs) {
+    /// The task that `run(stop...)` is, with a stop token for a callable that takes one.
+    template <class Run>
+    static auto as_task(Run run) {
+        if constexpr (item_call<F, Views...>::takes_stop) {
+            return [run = std::move(run)](const std::stop_token& stop) mutable -> decltype(auto) {
+                return run(stop);
+            };
+        } else {
+            return run;
+        }
+    }
+    template <class... Stop>
+    static result call(shared& with, arguments&& inputs, const Stop&... stop) {
         return std::apply(
             [&](auto&&... a) -> result {
-                return std::invoke(with.f, std::forward<decltype(a)>(a)...);
+                return std::invoke(with.f, stop..., std::forward<decltype(a)>(a)...);
             },
             std::move(inputs));
     }
     void submit_one(arguments&& inputs) {
         if (++submitted_count_ <= measured_items) {
-            auto run = [with = shared_.get(), in = std::move(inputs)]() mutable -> result {
-                const item_times::stopwatch note(with->times);
-                return call(*with, std::move(in));
-            };
-            this->submitted(executor_.submit(std::move(run)));
+            this->submitted(executor_.submit(as_task(
+                [with = shared_.get(), in = std::move(inputs)](auto&... stop) mutable -> result {
+                    const item_times::stopwatch note(with->times);
+                    return call(*with, std::move(in), stop...);
+                })));
         } else {
-            auto run = [with = shared_.get(), in = std::move(inputs)]() mutable -> result {
-                return call(*with, std::move(in));
-            };
-            this->submitted(executor_.submit(std::move(run)));
+            this->submitted(executor_.submit(as_task(
+                [with = shared_.get(), in = std::move(inputs)](auto&... stop) mutable -> result {
+                    return call(*with, std::move(in), stop...);
+                })));
         }
     }
 
     void submit_many(std::vector<arguments>&& inputs) {
         const std::size_t size = inputs.size();
-        auto run = [with = shared_.get(), in = std::move(inputs)]() mutable {
+        auto run = [with = shared_.get(), in = std::move(inputs)](auto&... stop) mutable {
             chunk_results<result> done;
             done.reserve(in.size());
             for (arguments& each : in) {
                 if (with->stopped.load(std::memory_order_relaxed)) break; // see map_shared
-                done.add([&]() -> decltype(auto) {
-                    return std::apply(
-                        [&](auto&&... a) -> decltype(auto) {
-                            return std::invoke(with->f, std::forward<decltype(a)>(a)...);
-                        },
-                        std::move(each));
-                });
+                done.add([&]() -> decltype(auto) { return call(*with, std::move(each), stop...); });
             }
             return done;
         };
-        this->submitted(executor_.submit(std::move(run)), size);
+        this->submitted(executor_.submit(as_task(std::move(run))), size);
     }
 
     Executor& executor_; ///< not touched once all inputs are taken: results may outlive it

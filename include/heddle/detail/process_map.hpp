@@ -53,9 +53,9 @@ struct unwrapped<star<F>> {
 
 /// What a worker runs for a chunk. `Tuple` holds the decayed arguments of one item, or, for a
 /// starmap, the one tuple that they come in.
-template <class F, class R, class Tuple>
+template <class F, class R, bool TakesStop, class Tuple>
 struct remote_chunk {
-    static void run(reader& from, message& to, const std::stop_token&) {
+    static void run(reader& from, message& to, const std::stop_token& stop) {
         using plain = typename unwrapped<F>::type;
         in_archive in(from);
         F f = make(load_callable<plain>(in));
@@ -67,11 +67,15 @@ struct remote_chunk {
             const message::position before = to.end();
             try {
                 to.append_value(false);
+                auto call = [&]() -> decltype(auto) {
+                    if constexpr (TakesStop) return call_with(f, item, stop);
+                    else return call_with(f, item);
+                };
                 if constexpr (std::is_void_v<R>) {
-                    call_with(f, item);
+                    call();
                 } else {
                     out_archive encode(to);
-                    encode(static_cast<const R&>(call_with(f, item)));
+                    encode(static_cast<const R&>(call()));
                 }
             } catch (...) {
                 to.cut(before);
@@ -80,10 +84,17 @@ struct remote_chunk {
             }
         }
     }
-    template <class... Each>
-    static decltype(auto) call_with(F& f, std::tuple<Each...>& item) {
-        if constexpr (std::is_invocable_v<F&, Each&...>) return std::apply(f, item);
-        else return std::apply(f, std::move(item));
+    template <class... Each, class... Stop>
+    static decltype(auto) call_with(F& f, std::tuple<Each...>& item, const Stop&... stop) {
+        return std::apply(
+            [&](Each&... each) -> decltype(auto) {
+                if constexpr (std::is_invocable_v<F&, const Stop&..., Each&...>) {
+                    return std::invoke(f, stop..., each...);
+                } else {
+                    return std::invoke(f, stop..., std::move(each)...);
+                }
+            },
+            item);
     }
     static F make(typename unwrapped<F>::type f) {
         if constexpr (std::is_same_v<F, typename unwrapped<F>::type>) return f;
@@ -93,9 +104,9 @@ struct remote_chunk {
 
 template <class F, class... Views>
 class process_map_engine final
-    : public map_engine<std::remove_cvref_t<std::invoke_result_t<F&, item_t<Views>...>>> {
+    : public map_engine<std::remove_cvref_t<typename item_call<F, Views...>::result::type>> {
 public:
-    using result = std::remove_cvref_t<std::invoke_result_t<F&, item_t<Views>...>>;
+    using result = std::remove_cvref_t<typename item_call<F, Views...>::result::type>;
     using plain = typename unwrapped<F>::type;
     using item = std::tuple<travelling_t<std::remove_cvref_t<item_t<Views>>>...>;
 
@@ -122,8 +133,9 @@ private:
         std::size_t wanted = chunk == 0 ? 1 : chunk;
         if (this->options_.buffer_size != 0) wanted = std::min(wanted, this->options_.buffer_size);
         if (room < wanted) return false;
+        using chunk_call = remote_chunk<F, result, item_call<F, Views...>::takes_stop, item>;
         static const function_ref entry =
-            name_function(reinterpret_cast<const void*>(&remote_chunk<F, result, item>::run));
+            name_function(reinterpret_cast<const void*>(&chunk_call::run));
         message call;
         call.append_value(entry);
         out_archive to(call);
