@@ -100,6 +100,7 @@ public:
         auto invoke = s.invoke.load(std::memory_order_acquire);
         if (!invoke) [[unlikely]]
             invoke = await_filled(s);
+        if (left(claimed) > tasks_ahead) fetch_ahead(s);
         into.whole = invoke == &is_task ? static_cast<task*>(s.payload) : nullptr;
         into.call = {invoke, s.payload, s.address};
         // release: our reads come before the slot's next use; pairs with the acquire in retire().
@@ -145,6 +146,19 @@ public:
 private:
     static_assert(block_slots < 1024, "counts of slots fit into 10 bits");
     static constexpr int lines_ahead = 3; // 1 is too late, and more gain nothing
+    static constexpr int tasks_ahead = 4; // the workers take them in turns
+
+    /// Has the lines fetched that whoever takes next will write to, while there is a backlog. Not
+    /// to be called for the last `tasks_ahead` slots of a block, nor after the slot was used.
+    static void fetch_ahead(const slot& s) noexcept {
+        prefetch_to_write(reinterpret_cast<const char*>(&s) + (lines_ahead + 1) * 64);
+        const slot& ahead = (&s)[tasks_ahead];
+        // acquire: sees the slot's contents, as in read(). Nobody makes the slot free again before
+        // ours is used; the task may be gone, but an address can be fetched without it.
+        if (ahead.invoke.load(std::memory_order_acquire) == &is_task) {
+            prefetch_to_write(ahead.payload);
+        }
+    }
 
     static block* block_of(std::uint64_t number) noexcept { // its address without 12 zero bits
         return reinterpret_cast<block*>(number << 12);
