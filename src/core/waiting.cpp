@@ -180,7 +180,7 @@ bool task::wait(deadline limit) {
 }
 
 void task::wait_alone() {
-    if (done()) return;
+    // In a task it is rarely done yet, so we do not look first.
     context& here = this_thread;
     if (here.host && here.host->run_alone(*this)) return;
     wait(deadline::never());

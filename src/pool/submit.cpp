@@ -29,7 +29,7 @@ worker* pool::own_worker() const noexcept {
 /// What a task submits to its own pool, in the usual case: nothing that can fail or takes long.
 inline bool pool::enqueue_quickly(task& t) noexcept {
     worker* const own = own_worker();
-    if (!own || gone_after_fork() || room_ || t.info()) return false;
+    if (!own || gone_after_fork() || room_ || t.has_info()) return false;
     t.set_owner(this, born_in_);
     return own->push_quickly(t);
 }

@@ -134,15 +134,16 @@ public:
     /// taken the task out of its queue: nobody else can see it, so plain stores do. [Alone]
     bool start_alone() noexcept {
         const std::uint32_t s = state_.load(std::memory_order_acquire); // as in drop_handle()
-        if (handles_of(s) != 1 || phase_of(s) != phase::pending) return false;
+        // One handle and pending, which is 0: asked by one comparison.
+        if ((s & (all_handles | phase_mask)) != one_handle) return false;
         // relaxed: the caller's is the only reference. [Alone]
-        state_.store(with(s, phase::running), std::memory_order_relaxed);
+        state_.store(s | static_cast<std::uint32_t>(phase::running), std::memory_order_relaxed);
         return true;
     }
     void finish_alone(phase end) noexcept {
         // relaxed: as above; no handle can have been copied from the caller's since.
         const std::uint32_t s = state_.load(std::memory_order_relaxed);
-        state_.store(with(s, end) & ~owned_bit, std::memory_order_relaxed);
+        state_.store(with(s & ~owned_bit, end), std::memory_order_relaxed);
     }
     /// pending → cancelled, unless it is not pending; true if it is cancelled now.
     bool cancel(bool by_owner = false) noexcept;
@@ -168,12 +169,12 @@ public:
     void set_address(const void* call) noexcept {
         origin_ = reinterpret_cast<std::uintptr_t>(call);
     }
+    bool has_info() const noexcept { return (origin_ & info_tag) != 0; }
     const task_info* info() const noexcept {
-        return origin_ & info_tag ? reinterpret_cast<const task_info*>(origin_ & ~info_tag)
-                                  : nullptr;
+        return has_info() ? reinterpret_cast<const task_info*>(origin_ & ~info_tag) : nullptr;
     }
     const void* address() const noexcept {
-        return origin_ & info_tag ? nullptr : reinterpret_cast<const void*>(origin_);
+        return has_info() ? nullptr : reinterpret_cast<const void*>(origin_);
     }
     int priority() const noexcept { return info() ? info()->priority : 0; }
     /// The task's name, or the place where it was submitted.
@@ -206,7 +207,8 @@ protected:
 private:
     static constexpr std::uint32_t phase_mask = 7, hooked_bit = 8, locked_bit = 16, looked_bit = 32,
                                    owned_bit = 64, deferred_bit = 128,
-                                   held_bits = owned_bit | deferred_bit;
+                                   held_bits = owned_bit | deferred_bit,
+                                   all_handles = ~(one_handle - 1);
     static constexpr std::uintptr_t info_tag = std::uintptr_t{1} << 63;
 
     static phase phase_of(std::uint32_t s) noexcept { return static_cast<phase>(s & phase_mask); }
