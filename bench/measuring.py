@@ -26,6 +26,7 @@ class Row:
     value: str = "wall"  # wall | cpu | counter | over (CPU beyond the serial loop) | percent
     size: str = ""  # third part of the name
     above_peer: bool = False  # the goal is a distance from the best peer
+    machine: str = ""  # what the program measures as "machine": the least that can be
 
 
 @dataclass

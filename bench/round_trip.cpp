@@ -2,11 +2,17 @@
 ///
 /// `round_trip`: one after the other. `round_trip_busy`: the same while a spinning thread a core
 /// competes. `round_trip_cold`: 1 ms of sleep before each; only the trip counts as wall time, all
-/// of it as CPU time. Nobody runs the task in the thread that waits.
+/// of it as CPU time. Nobody runs the task in the thread that waits. `machine` is what the two cost
+/// without any pool: a word that goes to another core and one that comes back; a thread that is
+/// woken by one system call, and answers to one that spins.
 #include "peers/all.hpp"
 #include "support.hpp"
 
+#include <sched.h>
+
+#include <atomic>
 #include <future>
+#include <thread>
 
 namespace {
 
@@ -56,15 +62,94 @@ void cold(benchmark::State& state) {
     bench::set_items(state, 1);
 }
 
+/// Two threads, each on a core of its own, that answer each other.
+///
+/// Protocol: each word has one writer, counts the trips, and carries no data.
+class echo {
+public:
+    explicit echo(bool asleep) : asleep_(asleep) {
+        run_on_core(0);
+        answers_ = std::jthread([this](const std::stop_token& stop) {
+            run_on_core(1);
+            for (int next = 1;; ++next) {
+                if (asleep_) there_.wait(next - 1);
+                while (there_ != next && !stop.stop_requested()) {
+                }
+                if (stop.stop_requested()) return;
+                back_ = next;
+            }
+        });
+    }
+    ~echo() {
+        answers_.request_stop();
+        ++there_;
+        there_.notify_one();
+        answers_.join();
+        sched_setaffinity(0, sizeof before_, &before_);
+    }
+    echo(const echo&) = delete;
+    echo& operator=(const echo&) = delete;
+
+    void trip() {
+        const int next = ++there_;
+        if (asleep_) there_.notify_one();
+        while (back_ != next) {
+        }
+    }
+
+private:
+    void run_on_core(int which) const {
+        for (int core = 0; core < CPU_SETSIZE; ++core) {
+            if (!CPU_ISSET(core, &before_) || which-- != 0) continue;
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(core, &one);
+            sched_setaffinity(0, sizeof one, &one);
+            return;
+        }
+    }
+    static cpu_set_t allowed() {
+        cpu_set_t all;
+        sched_getaffinity(0, sizeof all, &all);
+        return all;
+    }
+
+    const cpu_set_t before_ = allowed();
+    const bool asleep_;
+    alignas(128) std::atomic<int> there_{0};
+    alignas(128) std::atomic<int> back_{0};
+    std::jthread answers_;
+};
+
+void machine_warm(benchmark::State& state) {
+    echo other(false);
+    for (auto _ : state) other.trip();
+    bench::set_items(state, 1);
+}
+
+void machine_cold(benchmark::State& state) {
+    echo other(true);
+    for (auto _ : state) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        const auto start = bench::clock::now();
+        other.trip();
+        state.SetIterationTime(std::chrono::duration<double>(bench::clock::now() - start).count());
+    }
+    bench::set_items(state, 1);
+}
+
+void add_cold(const char* who, void (*measure)(benchmark::State&)) {
+    benchmark::RegisterBenchmark((std::string("round_trip_cold/") + who).c_str(), measure)
+        ->Iterations(100)
+        ->UseManualTime()
+        ->MeasureProcessCPUTime();
+}
+
 template <class Pool>
 void add_all(int divisor = 1) {
     bench::add("round_trip", Pool::name, &warm<Pool>, 5'000 / divisor);
     bench::add("round_trip_busy", Pool::name, &busy<Pool>, 1'000 / divisor);
-    benchmark::RegisterBenchmark((std::string("round_trip_cold/") + Pool::name).c_str(),
-                                 &cold<Pool>)
-        ->Iterations(100)
-        ->UseManualTime()
-        ->MeasureProcessCPUTime();
+    add_cold(Pool::name, &cold<Pool>);
 }
 
 } // namespace
@@ -72,5 +157,9 @@ void add_all(int divisor = 1) {
 int main(int argc, char** argv) {
     bench::for_each_pool([]<class Pool>() { add_all<Pool>(); });
     add_all<std_async>(10);
+    if (std::thread::hardware_concurrency() > 1) {
+        bench::add("round_trip", "machine", &machine_warm, 5'000);
+        add_cold("machine", &machine_cold);
+    }
     return bench::run(argc, argv);
 }

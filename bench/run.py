@@ -59,9 +59,11 @@ def show(group, args, about, rows, curves, figures):
     lines = [table.judge(row, figures, group.PEERS) for row in rows]
     if lines:
         table.print_lines(lines, group.PEERS)
+        print()
+        table.print_machine(lines)
         judged = [e for e in lines if "reached" in e]
         print(
-            f"\n{sum(e['reached'] for e in judged)} of {len(judged)} reached; within 1.3×: "
+            f"{sum(e['reached'] for e in judged)} of {len(judged)} reached; within 1.3×: "
             f"{sum(not e['reached'] and e['shortfall'] <= 1.3 for e in judged)}"
         )
         unseen = set(group.PEERS) - {who for e in lines for who in e["peers"]}

@@ -35,6 +35,8 @@ def judge(row, figures, peers_known):
         "peers": peers,
         "best_peer": min(peers, key=peers.get) if peers else None,
     }
+    if row.machine and (least := value_of(row, figures, "machine")):
+        line["machine"] = {"text": row.machine, "median": least[0], "min": least[1]}
     if mine is None:
         return line
     line["median"], line["min"], line["cpu"] = mine
@@ -107,6 +109,16 @@ def print_lines(lines, names):
         ],
         body,
     )
+
+
+def print_machine(lines):
+    """What the machine needs by itself, for those questions where somebody measured it."""
+    for e in lines:
+        if least := e.get("machine"):
+            print(
+                f"{e['text']}: this machine by itself needs {short(least['median'])} ns "
+                f"(minimum {short(least['min'])}): {least['text']}"
+            )
 
 
 def print_curve(curve, figures, names):

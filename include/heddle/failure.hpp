@@ -14,7 +14,7 @@ namespace heddle {
 struct failure_info {
     std::string task_name;         ///< `task_options::name`, or empty
     std::source_location where;    ///< where it was submitted with options; line 0 if without
-    const void* address = nullptr; ///< code address of the submit call, if without options
+    const void* address = nullptr; ///< code address of the call, if without options
     std::exception_ptr exception;  ///< what the task threw; never null
 };
 

@@ -121,14 +121,13 @@ struct star {
 template <class F, class Range>
 concept star_mappable = std::ranges::input_range<Range> && mappable<star<std::decay_t<F>>, Range>;
 
-/// Builds the engine for any executor with `submit` and `worker_count`, and fills its window.
+/// Builds the engine for an executor with `submit_at` and `worker_count`, and fills its window.
 template <class Executor, class F, class... Ranges>
-auto make_map(Executor& executor, map_options options, order in, F&& f, Ranges&&... ranges) {
+auto make_map(Executor& executor, map_call call, F&& f, Ranges&&... ranges) {
     using engine = map_engine_for<Executor, std::decay_t<F>, std::views::all_t<Ranges>...>;
     require_callable<std::decay_t<F>>(f, "map");
     auto made = std::make_unique<engine>(executor,
-                                         std::move(options),
-                                         in,
+                                         std::move(call),
                                          std::forward<F>(f),
                                          std::views::all(std::forward<Ranges>(ranges))...);
     made->fill();

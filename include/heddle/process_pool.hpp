@@ -106,48 +106,54 @@ public:
     /// `std::stop_token` if it declares one first: dropping the results asks for the stop.
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
-    [[nodiscard]] auto map(F&& f, Ranges&&... ranges) {
-        return map(map_options{}, std::forward<F>(f), std::forward<Ranges>(ranges)...);
+    [[nodiscard, gnu::noinline]] auto map(F&& f, Ranges&&... ranges) {
+        return detail::make_process_map(engine_,
+                                        {{}, detail::order::input, __builtin_return_address(0)},
+                                        std::forward<F>(f),
+                                        std::forward<Ranges>(ranges)...);
     }
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
-    [[nodiscard]] auto map(map_options options, F&& f, Ranges&&... ranges) {
-        return detail::make_process_map(engine_,
-                                        std::move(options),
-                                        detail::order::input,
-                                        std::forward<F>(f),
-                                        std::forward<Ranges>(ranges)...);
+    [[nodiscard, gnu::noinline]] auto map(map_options options, F&& f, Ranges&&... ranges) {
+        return detail::make_process_map(
+            engine_,
+            {std::move(options), detail::order::input, __builtin_return_address(0)},
+            std::forward<F>(f),
+            std::forward<Ranges>(ranges)...);
     }
     /// The same, with the results in the order in which they finish.
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
-    [[nodiscard]] auto map_unordered(F&& f, Ranges&&... ranges) {
-        return map_unordered(map_options{}, std::forward<F>(f), std::forward<Ranges>(ranges)...);
+    [[nodiscard, gnu::noinline]] auto map_unordered(F&& f, Ranges&&... ranges) {
+        return detail::make_process_map(engine_,
+                                        {{}, detail::order::finish, __builtin_return_address(0)},
+                                        std::forward<F>(f),
+                                        std::forward<Ranges>(ranges)...);
     }
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
-    [[nodiscard]] auto map_unordered(map_options options, F&& f, Ranges&&... ranges) {
-        return detail::make_process_map(engine_,
-                                        std::move(options),
-                                        detail::order::finish,
-                                        std::forward<F>(f),
-                                        std::forward<Ranges>(ranges)...);
+    [[nodiscard, gnu::noinline]] auto
+    map_unordered(map_options options, F&& f, Ranges&&... ranges) {
+        return detail::make_process_map(
+            engine_,
+            {std::move(options), detail::order::finish, __builtin_return_address(0)},
+            std::forward<F>(f),
+            std::forward<Ranges>(ranges)...);
     }
     /// `map` over one range of tuples: calls `f(a, b)` for each `(a, b)`.
     template <class F, class Range>
         requires detail::star_mappable<F, Range>
-    [[nodiscard]] auto starmap(F&& f, Range&& tuples) {
-        return starmap(map_options{}, std::forward<F>(f), std::forward<Range>(tuples));
+    [[nodiscard, gnu::noinline]] auto starmap(F&& f, Range&& tuples) {
+        return starmap_at(
+            __builtin_return_address(0), {}, std::forward<F>(f), std::forward<Range>(tuples));
     }
     template <class F, class Range>
         requires detail::star_mappable<F, Range>
-    [[nodiscard]] auto starmap(map_options options, F&& f, Range&& tuples) {
-        detail::require_callable<std::decay_t<F>>(f, "starmap");
-        return detail::make_process_map(engine_,
-                                        std::move(options),
-                                        detail::order::input,
-                                        detail::star<std::decay_t<F>>{f},
-                                        std::forward<Range>(tuples));
+    [[nodiscard, gnu::noinline]] auto starmap(map_options options, F&& f, Range&& tuples) {
+        return starmap_at(__builtin_return_address(0),
+                          std::move(options),
+                          std::forward<F>(f),
+                          std::forward<Range>(tuples));
     }
     /// `map` as one future: of a `std::vector` of all results, in input order, or of the first
     /// failure. All calls are queued now. Nobody need wait for it: it fills as tasks finish.
@@ -194,6 +200,14 @@ private:
         detail::require_transferable<std::decay_t<F>, R, std::decay_t<Args>...>();
         detail::require_callable<std::decay_t<F>>(f, "process_pool");
         return detail::call_state<R, &detail::decode_value<R>>::make(Handles);
+    }
+    template <class F, class Range>
+    auto starmap_at(const void* address, map_options options, F&& f, Range&& tuples) {
+        detail::require_callable<std::decay_t<F>>(f, "starmap");
+        return detail::make_process_map(engine_,
+                                        {std::move(options), detail::order::input, address},
+                                        detail::star<std::decay_t<F>>{f},
+                                        std::forward<Range>(tuples));
     }
     template <class Call, class F, class... Args>
     void enqueue(Call* t, const F& f, const Args&... args) {

@@ -131,10 +131,8 @@ public:
     template <class F, class... Args>
         requires detail::submittable<F, Args...>
     [[nodiscard, gnu::noinline]] auto submit(F&& f, Args&&... args) {
-        auto* t = detail::make_task("submit", 1, std::forward<F>(f), std::forward<Args>(args)...);
-        t->set_address(__builtin_return_address(0));
-        detail::enqueue(*pool_, *t);
-        return future<detail::call_result_t<F, Args...>>(t);
+        return submit_at(
+            __builtin_return_address(0), "submit", std::forward<F>(f), std::forward<Args>(args)...);
     }
     /// The same, with a name, a priority and a place. Errors as above.
     template <class F, class... Args>
@@ -156,11 +154,10 @@ public:
         static_assert(std::is_pointer_v<fn> || std::is_member_pointer_v<fn> || std::is_empty_v<fn>,
                       "submit_strict: the callable has captures or members; pass its state as "
                       "arguments instead, where it is copied when the task is submitted");
-        auto* t =
-            detail::make_task("submit_strict", 1, std::forward<F>(f), std::forward<Args>(args)...);
-        t->set_address(__builtin_return_address(0));
-        detail::enqueue(*pool_, *t);
-        return future<detail::call_result_t<F, Args...>>(t);
+        return submit_at(__builtin_return_address(0),
+                         "submit_strict",
+                         std::forward<F>(f),
+                         std::forward<Args>(args)...);
     }
     /// Runs `f(args...)` on a worker, without a future. What it throws goes to the failure
     /// handler at once. Errors as `submit`. Cost: about 15 ns, without memory of its own, if `f`
@@ -193,48 +190,54 @@ public:
     /// a `std::stop_token` if it declares one first: dropping the results asks for the stop.
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
-    [[nodiscard]] auto map(F&& f, Ranges&&... ranges) {
-        return map(map_options{}, std::forward<F>(f), std::forward<Ranges>(ranges)...);
+    [[nodiscard, gnu::noinline]] auto map(F&& f, Ranges&&... ranges) {
+        return detail::make_map(*this,
+                                {{}, detail::order::input, __builtin_return_address(0)},
+                                std::forward<F>(f),
+                                std::forward<Ranges>(ranges)...);
     }
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
-    [[nodiscard]] auto map(map_options options, F&& f, Ranges&&... ranges) {
-        return detail::make_map(*this,
-                                std::move(options),
-                                detail::order::input,
-                                std::forward<F>(f),
-                                std::forward<Ranges>(ranges)...);
+    [[nodiscard, gnu::noinline]] auto map(map_options options, F&& f, Ranges&&... ranges) {
+        return detail::make_map(
+            *this,
+            {std::move(options), detail::order::input, __builtin_return_address(0)},
+            std::forward<F>(f),
+            std::forward<Ranges>(ranges)...);
     }
     /// The same, with the results in the order in which they finish.
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
-    [[nodiscard]] auto map_unordered(F&& f, Ranges&&... ranges) {
-        return map_unordered(map_options{}, std::forward<F>(f), std::forward<Ranges>(ranges)...);
+    [[nodiscard, gnu::noinline]] auto map_unordered(F&& f, Ranges&&... ranges) {
+        return detail::make_map(*this,
+                                {{}, detail::order::finish, __builtin_return_address(0)},
+                                std::forward<F>(f),
+                                std::forward<Ranges>(ranges)...);
     }
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
-    [[nodiscard]] auto map_unordered(map_options options, F&& f, Ranges&&... ranges) {
-        return detail::make_map(*this,
-                                std::move(options),
-                                detail::order::finish,
-                                std::forward<F>(f),
-                                std::forward<Ranges>(ranges)...);
+    [[nodiscard, gnu::noinline]] auto
+    map_unordered(map_options options, F&& f, Ranges&&... ranges) {
+        return detail::make_map(
+            *this,
+            {std::move(options), detail::order::finish, __builtin_return_address(0)},
+            std::forward<F>(f),
+            std::forward<Ranges>(ranges)...);
     }
     /// `map` over one range of tuples: calls `f(a, b)` for each `(a, b)`.
     template <class F, class Range>
         requires detail::star_mappable<F, Range>
-    [[nodiscard]] auto starmap(F&& f, Range&& tuples) {
-        return starmap(map_options{}, std::forward<F>(f), std::forward<Range>(tuples));
+    [[nodiscard, gnu::noinline]] auto starmap(F&& f, Range&& tuples) {
+        return starmap_at(
+            __builtin_return_address(0), {}, std::forward<F>(f), std::forward<Range>(tuples));
     }
     template <class F, class Range>
         requires detail::star_mappable<F, Range>
-    [[nodiscard]] auto starmap(map_options options, F&& f, Range&& tuples) {
-        detail::require_callable<std::decay_t<F>>(f, "starmap");
-        return detail::make_map(*this,
-                                std::move(options),
-                                detail::order::input,
-                                detail::star<std::decay_t<F>>{std::forward<F>(f)},
-                                std::forward<Range>(tuples));
+    [[nodiscard, gnu::noinline]] auto starmap(map_options options, F&& f, Range&& tuples) {
+        return starmap_at(__builtin_return_address(0),
+                          std::move(options),
+                          std::forward<F>(f),
+                          std::forward<Range>(tuples));
     }
 
     /// Takes no more work from outside; by default waits until all that was submitted has ended.
@@ -251,6 +254,29 @@ public:
 
 private:
     friend detail::pool& detail::engine_of(thread_pool&) noexcept;
+    template <class F, class Range>
+    auto starmap_at(const void* address, map_options options, F&& f, Range&& tuples) {
+        detail::require_callable<std::decay_t<F>>(f, "starmap");
+        return detail::make_map(*this,
+                                {std::move(options), detail::order::input, address},
+                                detail::star<std::decay_t<F>>{std::forward<F>(f)},
+                                std::forward<Range>(tuples));
+    }
+
+    template <class Executor, class F, class... Views>
+    friend class detail::map_engine_for;
+
+    /// `submit`, as if called at `address`: what calls it is not inlined, and hands on where its
+    /// own caller is.
+    template <class F, class... Args>
+    [[gnu::always_inline]] auto
+    submit_at(const void* address, const char* verb, F&& f, Args&&... args) {
+        auto* t = detail::make_task(verb, 1, std::forward<F>(f), std::forward<Args>(args)...);
+        t->set_address(address);
+        detail::enqueue(*pool_, *t);
+        return future<detail::call_result_t<F, Args...>>(t);
+    }
+
     std::shared_ptr<detail::pool> pool_;
 };
 

@@ -1,5 +1,7 @@
 /// What a process pool makes of calls, and of workers that throw, crash, hang or vanish.
+#include "../../src/core/place.hpp"
 #include "support/ledger.hpp"
+#include "support/lost_failures.hpp"
 #include "support/process.hpp"
 #include "support/sanitizers.hpp"
 
@@ -359,6 +361,25 @@ TEST(ProcessPool, DroppedResultsOfAMapAskTheWorkerToStop) {
         EXPECT_EQ(tell.get(), 1);
     }
     EXPECT_EQ(pool.submit(add, 1, 2).result(), 3);
+}
+
+TEST(ProcessPool, FailuresOfAMapThatNobodySawNameItsCall) {
+    heddle::test::lost_failures lost;
+    const auto fail = [](int i) -> int { throw std::runtime_error(std::to_string(i)); };
+    process_pool pool(1);
+    for (const std::size_t chunk : {1u, 3u}) {
+        auto results = pool.map({.chunk_size = chunk}, fail, std::vector{1, 2, 3});
+        auto it = results.begin();
+        EXPECT_THROW(*it, std::runtime_error);
+        ++it;
+        ++it; // 2 is skipped; 3 is looked at
+        EXPECT_THROW(*it, std::runtime_error);
+    }
+    ASSERT_EQ(lost.count(), 2u);
+    for (const std::size_t i : {0u, 1u}) {
+        const std::string place = heddle::detail::describe_code(lost.at(i).address);
+        EXPECT_NE(place.find("process_pool_test.cpp"), std::string::npos) << place;
+    }
 }
 
 TEST(ProcessPool, CancelTakesBackWhatWaitsBehindARunningTask) {

@@ -32,31 +32,42 @@ namespace detail {
 
 enum class order { input, finish };
 
+/// What a map was asked for, beside the callable and the ranges.
+struct map_call {
+    map_options options;
+    order in = order::input;
+    const void* address = nullptr; ///< where it was called, for the reports of lost failures
+};
+
 /// The results of one chunk. Failures that were not handed out are reported when it goes.
 template <class R>
 class chunk_results {
 public:
     using item = std::variant<stored_t<R>, std::exception_ptr>;
 
-    chunk_results() = default;
+    /// The results of items of the map that was called at `address`, if that is known.
+    explicit chunk_results(const void* address = nullptr) noexcept : address_(address) {}
     chunk_results(chunk_results&& other) noexcept
         : items_(std::exchange(other.items_, {})), next_(std::exchange(other.next_, 0)),
-          reports_(other.reports_) {}
+          reports_(other.reports_), address_(other.address_) {}
     chunk_results& operator=(chunk_results&& other) noexcept {
         chunk_results taken(std::move(other));
         std::swap(items_, taken.items_);
         std::swap(next_, taken.next_);
         std::swap(reports_, taken.reports_);
+        std::swap(address_, taken.address_);
         return *this;
     }
     ~chunk_results() {
         for (; reports_ && next_ < items_.size(); ++next_) {
             if (auto* failure = std::get_if<1>(&items_[next_])) {
-                report_failure({.task_name = "", .where = {}, .exception = *failure});
+                report_failure(
+                    {.task_name = "", .where = {}, .address = address_, .exception = *failure});
             }
         }
     }
 
+    void came_from(const void* address) noexcept { address_ = address; }
     void reserve(std::size_t count) { items_.reserve(count); }
     template <class Make>
     __attribute__((no_sanitize("null"))) void add(Make&& make) { // as closure_task::run
@@ -94,6 +105,7 @@ private:
     std::vector<item> items_;
     std::size_t next_ = 0;
     bool reports_ = true;
+    const void* address_;
 };
 
 /// The part of the engine that knows no executor and no ranges.
@@ -129,8 +141,9 @@ protected:
     using item = typename chunk_results<R>::item;
     using many = future<chunk_results<R>>;
 
-    map_engine(map_options options, order in)
-        : options_(std::move(options)), order_(in), began_(now_ns()),
+    explicit map_engine(map_call call)
+        : options_(std::move(call.options)), order_(call.in), address_(call.address),
+          began_(now_ns()),
           limit_(options_.timeout ? deadline::after(*options_.timeout) : deadline::never()) {}
 
     /// Takes and submits one more chunk; false if the window is full or the inputs have ended.
@@ -157,6 +170,7 @@ protected:
 
     map_options options_;
     const order order_;
+    const void* const address_;
     const std::int64_t began_;
     const deadline limit_;
     bool exhausted_ = false;
@@ -246,6 +260,7 @@ private:
             many results = p.template take<chunk_results<R>>();
             if (std::exception_ptr failure = results.exception()) chunk_.fail(failure, p.size());
             else chunk_ = std::move(results).result();
+            chunk_.came_from(address_); // which another process did not know
             current_ = &chunk_.next();
             return;
         }
@@ -281,7 +296,8 @@ private:
     void skip() {
         fetch();
         if (auto* failure = std::get_if<1>(current_)) {
-            report_failure({.task_name = "", .where = {}, .exception = *failure});
+            report_failure(
+                {.task_name = "", .where = {}, .address = address_, .exception = *failure});
         }
     }
     void refill() {

@@ -88,8 +88,9 @@ private:
 template <class F, class... Views>
 struct map_shared {
     template <class G>
-    explicit map_shared(G&& given, Views... inputs)
-        : f(std::forward<G>(given)), views(std::move(inputs)...) {}
+    explicit map_shared(const void* called_at, G&& given, Views... inputs)
+        : address(called_at), f(std::forward<G>(given)), views(std::move(inputs)...) {}
+    const void* const address;
     F f;
     std::tuple<Views...> views;
     /// Protocol: set once, when the results are dropped; chunks look before each item. Relaxed:
@@ -105,10 +106,11 @@ public:
     using result = future_value_t<typename item_call<F, Views...>::result::type>;
 
     template <class G>
-    map_engine_for(Executor& executor, map_options options, order in, G&& f, Views... views)
-        : map_engine<result>(std::move(options), in), executor_(executor),
+    map_engine_for(Executor& executor, map_call call, G&& f, Views... views)
+        : map_engine<result>(std::move(call)), executor_(executor),
           workers_(executor.worker_count()),
-          shared_(std::make_shared<shared>(std::forward<G>(f), std::move(views)...)),
+          shared_(
+              std::make_shared<shared>(this->address_, std::forward<G>(f), std::move(views)...)),
           at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); },
                          shared_->views)) {
         if constexpr ((std::ranges::sized_range<Views> && ...)) {
@@ -237,6 +239,10 @@ private:
         }
     }
 
+    template <class Run>
+    auto submit(Run run) {
+        return executor_.submit_at(this->address_, "map", as_task(std::move(run)));
+    }
     /// The task that `run(stop...)` is, with a stop token for a callable that takes one.
     template <class Run>
     static auto as_task(Run run) {
@@ -258,23 +264,23 @@ private:
     }
     void submit_one(arguments&& inputs) {
         if (++submitted_count_ <= measured_items) {
-            this->submitted(executor_.submit(as_task(
+            this->submitted(submit(
                 [with = shared_.get(), in = std::move(inputs)](auto&... stop) mutable -> result {
                     const item_times::stopwatch note(with->times);
                     return call(*with, std::move(in), stop...);
-                })));
+                }));
         } else {
-            this->submitted(executor_.submit(as_task(
+            this->submitted(submit(
                 [with = shared_.get(), in = std::move(inputs)](auto&... stop) mutable -> result {
                     return call(*with, std::move(in), stop...);
-                })));
+                }));
         }
     }
 
     void submit_many(std::vector<arguments>&& inputs) {
         const std::size_t size = inputs.size();
         auto run = [with = shared_.get(), in = std::move(inputs)](auto&... stop) mutable {
-            chunk_results<result> done;
+            chunk_results<result> done(with->address);
             done.reserve(in.size());
             for (arguments& each : in) {
                 if (with->stopped.load(std::memory_order_relaxed)) break; // see map_shared
@@ -282,7 +288,7 @@ private:
             }
             return done;
         };
-        this->submitted(executor_.submit(as_task(std::move(run))), size);
+        this->submitted(submit(std::move(run)), size);
     }
 
     Executor& executor_; ///< not touched once all inputs are taken: results may outlive it

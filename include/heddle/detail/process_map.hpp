@@ -110,9 +110,8 @@ public:
     using plain = typename unwrapped<F>::type;
     using item = std::tuple<travelling_t<std::remove_cvref_t<item_t<Views>>>...>;
 
-    process_map_engine(
-        std::shared_ptr<process_engine> engine, map_options options, order in, F f, Views... views)
-        : map_engine<result>(std::move(options), in), engine_(std::move(engine)), f_(std::move(f)),
+    process_map_engine(std::shared_ptr<process_engine> engine, map_call call, F f, Views... views)
+        : map_engine<result>(std::move(call)), engine_(std::move(engine)), f_(std::move(f)),
           views_(std::move(views)...),
           at_(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); }, views_)) {
         require_transferable<plain, result, std::remove_cvref_t<item_t<Views>>...>();
@@ -151,6 +150,7 @@ private:
         try {
             using results = chunk_results<result>;
             auto* t = call_state<results, &decode_chunk<result>>::make(1);
+            t->set_address(this->address_);
             t->record().first_item = this->taken_ - count;
             t->record().items = count;
             submit_call(engine_, *t, t->record(), std::move(call));
@@ -201,15 +201,13 @@ private:
 /// Builds the engine of a map over processes, and fills its window.
 template <class F, class... Ranges>
 auto make_process_map(std::shared_ptr<process_engine> engine,
-                      map_options options,
-                      order in,
+                      map_call call,
                       F&& f,
                       Ranges&&... ranges) {
     using map = process_map_engine<std::decay_t<F>, std::views::all_t<Ranges>...>;
     require_callable<std::decay_t<F>>(f, "map");
     auto made = std::make_unique<map>(std::move(engine),
-                                      std::move(options),
-                                      in,
+                                      std::move(call),
                                       std::forward<F>(f),
                                       std::views::all(std::forward<Ranges>(ranges))...);
     made->fill();
