@@ -107,10 +107,11 @@ public:
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
     [[nodiscard, gnu::noinline]] auto map(F&& f, Ranges&&... ranges) {
-        return detail::make_process_map(engine_,
-                                        {{}, detail::order::input, __builtin_return_address(0)},
-                                        std::forward<F>(f),
-                                        std::forward<Ranges>(ranges)...);
+        return detail::make_process_map(
+            engine_,
+            {map_options{}, detail::order::input, __builtin_return_address(0)},
+            std::forward<F>(f),
+            std::forward<Ranges>(ranges)...);
     }
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
@@ -125,10 +126,11 @@ public:
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>
     [[nodiscard, gnu::noinline]] auto map_unordered(F&& f, Ranges&&... ranges) {
-        return detail::make_process_map(engine_,
-                                        {{}, detail::order::finish, __builtin_return_address(0)},
-                                        std::forward<F>(f),
-                                        std::forward<Ranges>(ranges)...);
+        return detail::make_process_map(
+            engine_,
+            {map_options{}, detail::order::finish, __builtin_return_address(0)},
+            std::forward<F>(f),
+            std::forward<Ranges>(ranges)...);
     }
     template <class F, class... Ranges>
         requires detail::mappable<F, Ranges...>

@@ -192,7 +192,7 @@ public:
         requires detail::mappable<F, Ranges...>
     [[nodiscard, gnu::noinline]] auto map(F&& f, Ranges&&... ranges) {
         return detail::make_map(*this,
-                                {{}, detail::order::input, __builtin_return_address(0)},
+                                {map_options{}, detail::order::input, __builtin_return_address(0)},
                                 std::forward<F>(f),
                                 std::forward<Ranges>(ranges)...);
     }
@@ -210,7 +210,7 @@ public:
         requires detail::mappable<F, Ranges...>
     [[nodiscard, gnu::noinline]] auto map_unordered(F&& f, Ranges&&... ranges) {
         return detail::make_map(*this,
-                                {{}, detail::order::finish, __builtin_return_address(0)},
+                                {map_options{}, detail::order::finish, __builtin_return_address(0)},
                                 std::forward<F>(f),
                                 std::forward<Ranges>(ranges)...);
     }
