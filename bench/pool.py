@@ -38,7 +38,7 @@ ROWS = [
         "round trip after 1 ms idle",
         "round_trip",
         8_000,
-        machine="a futex call that wakes a thread, and a word back",
+        machine="two sleeping threads that wake each other",
     ),
     Row("fork_join", "fork-join fib(30), on the stack", "fork_join", 4.5),
     Row("fork_join_futures", "fork-join fib(30), nested futures", "fork_join", 12),

@@ -4,13 +4,15 @@
 /// competes. `round_trip_cold`: 1 ms of sleep before each; only the trip counts as wall time, all
 /// of it as CPU time. Nobody runs the task in the thread that waits. `machine` is what the two cost
 /// without any pool: a word that goes to another core and one that comes back; a thread that is
-/// woken by one system call, and answers to one that spins.
+/// woken, answers, and wakes the first, which slept too.
 #include "peers/all.hpp"
 #include "support.hpp"
 
+#include <heddle/detail/parking.hpp>
+
 #include <sched.h>
 
-#include <atomic>
+#include <cstdint>
 #include <future>
 #include <thread>
 
@@ -62,28 +64,24 @@ void cold(benchmark::State& state) {
     bench::set_items(state, 1);
 }
 
-/// Two threads, each on a core of its own, that answer each other.
+/// Two threads that answer each other: each on a core of its own and spinning, or both asleep
+/// until they are woken, where the kernel likes to have them.
 ///
 /// Protocol: each word has one writer, counts the trips, and carries no data.
 class echo {
 public:
     explicit echo(bool asleep) : asleep_(asleep) {
-        run_on_core(0);
+        if (!asleep_) run_on_core(0);
         answers_ = std::jthread([this](const std::stop_token& stop) {
-            run_on_core(1);
-            for (int next = 1;; ++next) {
-                if (asleep_) there_.wait(next - 1);
-                while (there_ != next && !stop.stop_requested()) {
-                }
-                if (stop.stop_requested()) return;
-                back_ = next;
+            if (!asleep_) run_on_core(1);
+            for (std::uint32_t next = 1; await(there_, next), !stop.stop_requested(); ++next) {
+                say(back_, next);
             }
         });
     }
     ~echo() {
         answers_.request_stop();
-        ++there_;
-        there_.notify_one();
+        say(there_, ++trips_);
         answers_.join();
         sched_setaffinity(0, sizeof before_, &before_);
     }
@@ -91,13 +89,24 @@ public:
     echo& operator=(const echo&) = delete;
 
     void trip() {
-        const int next = ++there_;
-        if (asleep_) there_.notify_one();
-        while (back_ != next) {
-        }
+        say(there_, ++trips_);
+        await(back_, trips_);
     }
 
 private:
+    using word = heddle::detail::atomic<std::uint32_t>;
+
+    void say(word& to, std::uint32_t what) const {
+        to.store(what, std::memory_order_release);
+        if (asleep_) heddle::detail::futex_wake(&to, 1);
+    }
+    void await(word& from, std::uint32_t what) const {
+        while (from.load(std::memory_order_acquire) != what) {
+            if (asleep_)
+                heddle::detail::futex_wait(from, what - 1, heddle::detail::deadline::never());
+            else heddle::detail::pause();
+        }
+    }
     void run_on_core(int which) const {
         for (int core = 0; core < CPU_SETSIZE; ++core) {
             if (!CPU_ISSET(core, &before_) || which-- != 0) continue;
@@ -116,8 +125,9 @@ private:
 
     const cpu_set_t before_ = allowed();
     const bool asleep_;
-    alignas(128) std::atomic<int> there_{0};
-    alignas(128) std::atomic<int> back_{0};
+    std::uint32_t trips_ = 0;
+    alignas(128) word there_{0};
+    alignas(128) word back_{0};
     std::jthread answers_;
 };
 
