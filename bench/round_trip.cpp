@@ -97,10 +97,12 @@ private:
     using word = heddle::detail::atomic<std::uint32_t>;
 
     void say(word& to, std::uint32_t what) const {
+        // release: as the words of a pool, which publish; pairs with the acquire in await().
         to.store(what, std::memory_order_release);
         if (asleep_) heddle::detail::futex_wake(&to, 1);
     }
     void await(word& from, std::uint32_t what) const {
+        // acquire: pairs with the release in say().
         while (from.load(std::memory_order_acquire) != what) {
             if (asleep_)
                 heddle::detail::futex_wait(from, what - 1, heddle::detail::deadline::never());
