@@ -67,6 +67,7 @@ public:
         }
     }
 
+    /// Says where the map was called, when whoever made the results could not know.
     void came_from(const void* address) noexcept { address_ = address; }
     void reserve(std::size_t count) { items_.reserve(count); }
     template <class Make>
@@ -260,7 +261,7 @@ private:
             many results = p.template take<chunk_results<R>>();
             if (std::exception_ptr failure = results.exception()) chunk_.fail(failure, p.size());
             else chunk_ = std::move(results).result();
-            chunk_.came_from(address_); // which another process did not know
+            chunk_.came_from(address_); // they may be from another process
             current_ = &chunk_.next();
             return;
         }
