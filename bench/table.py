@@ -45,7 +45,7 @@ def judge(row, figures, peers_known):
     limit = row.goal + best if row.above_peer else row.goal
     if mine[0] > limit:
         shortfalls.append(mine[0] / limit if limit else float("inf"))
-    if best is not None and mine[0] > 0:
+    if best is not None and best > 0 and mine[0] > 0:
         line["best_ratio"] = best / mine[0]
         if line["best_ratio"] < row.best:
             shortfalls.append(row.best / line["best_ratio"])

@@ -73,7 +73,7 @@ bool lane::push_locked(const work& item) {
         return p.wake;
     }
     block* const added = fresh_block();
-    fill(added->slots[0], item);
+    fill(*added->at(0), item);
     if (last_) {
         before_last_ += block_slots;
         last_->next = added;

@@ -47,11 +47,12 @@ public:
         // acquire: sees the block as it was made ready; pairs with the release in push_locked().
         const std::uint64_t end = end_.fetch_add(1, std::memory_order_acquire);
         if ((end & end_index_mask) >= block_slots) return {};
-        slot* const here = &block_of(end >> end_bits)->slots[end & end_index_mask];
+        block& last = *block_of(end >> end_bits);
+        slot* const here = last.at(end & end_index_mask);
         // A slot was last written by whoever took from it. Each read-modify-write waits until all
         // writes before it have their cache lines, so the lines of the next places are fetched in
         // time: a stream of items then costs a third. Never faults behind the block's end.
-        prefetch_to_write(reinterpret_cast<const char*>(here) + lines_ahead * 64);
+        prefetch_to_write(last.at((end & end_index_mask) + slots_ahead));
         return {here, (end & wake_bit) != 0};
     }
     static void fill(slot& s, const work& item) noexcept {
@@ -95,12 +96,13 @@ public:
     /// that thread may be waiting for the mutex.
     static bool read(std::uint64_t claimed, work& into) noexcept {
         if (left(claimed) <= 0) return false;
-        slot& s = block_of(claimed >> (2 * index_bits))->slots[claimed & index_mask];
+        block& front = *block_of(claimed >> (2 * index_bits));
+        slot& s = *front.at(claimed & index_mask);
         // acquire: sees the slot's contents; pairs with the release in fill().
         auto invoke = s.invoke.load(std::memory_order_acquire);
         if (!invoke) [[unlikely]]
             invoke = await_filled(s);
-        if (left(claimed) > tasks_ahead) fetch_ahead(s);
+        if (left(claimed) > tasks_ahead) fetch_ahead(front, claimed & index_mask);
         into.whole = invoke == &is_task ? static_cast<task*>(s.payload) : nullptr;
         into.call = {invoke, s.payload, s.address};
         // release: our reads come before the slot's next use; pairs with the acquire in retire().
@@ -136,23 +138,30 @@ private:
     };
 
 public:
-    static constexpr std::size_t block_bytes = 16384, block_alignment = 4096;
-    static constexpr std::uint32_t block_slots = (block_bytes - 64) / sizeof(slot);
+    static constexpr std::size_t block_alignment = 4096;
+    static constexpr std::uint32_t group = 64, block_slots = 13 * group; // with `next` 20 KiB
     struct alignas(block_alignment) block {
         std::array<slot, block_slots> slots;
         block* next = nullptr;
+
+        /// The slot of this index. Neighbours are filled, and taken, by several threads at the same
+        /// time, so they stand apart: the slots that share a cache line are 15 indices from each
+        /// other at least. A few indices too many give an address that can be fetched.
+        slot* at(std::uint64_t index) noexcept {
+            return slots.data() + (index / group * group + index * 47 % group);
+        }
     };
 
 private:
     static_assert(block_slots < 1024, "counts of slots fit into 10 bits");
-    static constexpr int lines_ahead = 3; // 1 is too late, and more gain nothing
+    static constexpr int slots_ahead = 8; // 4 are too late; fewer than the 15 of at()
     static constexpr int tasks_ahead = 4; // the workers take them in turns
 
     /// Has the lines fetched that whoever takes next will write to, while there is a backlog. Not
     /// to be called for the last `tasks_ahead` slots of a block, nor after the slot was used.
-    static void fetch_ahead(const slot& s) noexcept {
-        prefetch_to_write(reinterpret_cast<const char*>(&s) + (lines_ahead + 1) * 64);
-        const slot& ahead = (&s)[tasks_ahead];
+    static void fetch_ahead(block& front, std::uint64_t index) noexcept {
+        prefetch_to_write(front.at(index + slots_ahead));
+        const slot& ahead = *front.at(index + tasks_ahead);
         // acquire: sees the slot's contents, as in read(). Nobody makes the slot free again before
         // ours is used; the task may be gone, but an address can be fetched without it.
         if (ahead.invoke.load(std::memory_order_acquire) == &is_task) {
@@ -210,7 +219,7 @@ private:
         void put_late(block* late) noexcept;
 
     private:
-        static constexpr int most = 64; // 1 MiB
+        static constexpr int most = 50; // 1 MB
         light_mutex mutex_;
         block* free_ = nullptr;
         block* late_ = nullptr;

@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -48,6 +52,23 @@ bool push(lane& to, std::mutex& mutex, const work& w) {
     const std::lock_guard lock(mutex);
     to.forget_attempts();
     return to.push_locked(w);
+}
+
+TEST(Lane, NeighboursShareNoCacheLine) {
+    const auto block = std::make_unique<lane::block>();
+    const std::size_t size = sizeof *block->at(0);
+    const auto place = [&](std::size_t index) {
+        return static_cast<std::size_t>(block->at(index) - block->slots.data());
+    };
+    std::set<std::size_t> places;
+    for (std::size_t i = 0; i < lane::block_slots; ++i) {
+        EXPECT_LT(place(i), block->slots.size());
+        EXPECT_TRUE(places.insert(place(i)).second) << "index " << i << " has another one's slot";
+        for (std::size_t j = i + 1; j < i + 15 && j < lane::block_slots; ++j) {
+            const auto [low, high] = std::minmax(place(i), place(j));
+            EXPECT_LT((low * size + size - 1) / 64, high * size / 64) << i << " and " << j;
+        }
+    }
 }
 
 TEST(Lane, GivesTasksAndSmallCallsInTheOrderPushed) {

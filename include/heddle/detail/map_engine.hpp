@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -154,6 +153,11 @@ protected:
 
     void submitted(future<R> one) { queue(pending(one.release(), 0)); }
     void submitted(many chunk, std::size_t size) { queue(pending(chunk.release(), size)); }
+    /// Makes room for the handles of so many chunks, where all are taken at once.
+    void expect_chunks(std::size_t count) {
+        constexpr std::size_t most = 1u << 20; // more only grows, later
+        if (options_.buffer_size == 0) pending_.reserve(std::min(count, most));
+    }
     std::size_t window() const noexcept {
         if (options_.buffer_size == 0) return static_cast<std::size_t>(-1);
         return options_.buffer_size - (taken_ - consumed_);
@@ -178,7 +182,7 @@ protected:
     std::exception_ptr source_failure_; ///< what the input range threw, to surface at the end
     std::size_t taken_ = 0, consumed_ = 0, total_ = 0;
 
-    std::size_t front_size() const noexcept { return pending_.front().size(); }
+    std::size_t front_size() const noexcept { return pending_[front_].size(); }
 
 private:
     /// For how long at a time a consumer that is faster than the workers sleeps: a quarter of the
@@ -222,6 +226,7 @@ private:
     std::size_t items_left() const noexcept { return taken_ - consumed_; }
 
     void queue(pending p) {
+        drop_taken();
         const std::size_t before = pending_.size();
         try {
             pending& last = pending_.emplace_back(); // first, since nothing can leave finished_
@@ -239,16 +244,23 @@ private:
         }
     }
 
+    /// Makes room where chunks were taken from, rather than let the vector grow: moves fewer than
+    /// were taken, so each chunk costs one move at most.
+    void drop_taken() noexcept {
+        if (pending_.size() < pending_.capacity() || front_ <= pending_.size() / 2) return;
+        pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(front_));
+        front_ = 0;
+    }
     bool wait_for_front() {
-        task& front = pending_.front().of();
+        task& front = pending_[front_].of();
         if (front.done()) return true;
         const std::int64_t batch = batch_ns();
-        const std::size_t later = std::min(chunks_worth(batch), pending_.size() - 1);
+        const std::size_t later = std::min(front_ + chunks_worth(batch), pending_.size() - 1);
         return wait_for_batch(front, pending_[later].of(), duration(batch), limit_);
     }
     /// Waits for the next chunk and makes its first item current.
     void next_chunk() {
-        std::size_t index = 0;
+        std::size_t index = front_;
         if (order_ == order::finish) {
             index = finished_.pop(limit_, true);
             if (index == completion_queue::none) throw_timeout();
@@ -256,7 +268,7 @@ private:
             throw_timeout();
         }
         pending p = std::move(pending_[index]);
-        if (order_ == order::input) pending_.pop_front();
+        if (order_ == order::input) ++front_;
         if (!p.alone()) {
             many results = p.template take<chunk_results<R>>();
             if (std::exception_ptr failure = results.exception()) chunk_.fail(failure, p.size());
@@ -321,9 +333,10 @@ private:
         options_.progress(state);
     }
 
-    std::deque<pending> pending_;
-    completion_queue finished_; ///< for order::finish; indices are those of pending_
-    chunk_results<R> chunk_;    ///< what is left of the chunk being handed out
+    std::vector<pending> pending_; ///< a deque would cost an allocation for each 32
+    std::size_t front_ = 0;        ///< in input order, the next one; those before it were taken
+    completion_queue finished_;    ///< for order::finish; indices are those of pending_
+    chunk_results<R> chunk_;       ///< what is left of the chunk being handed out
     item single_{std::in_place_index<1>, nullptr}; ///< an item that came alone
     item* current_ = nullptr;                      ///< the item being handed out, there
 };

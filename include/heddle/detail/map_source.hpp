@@ -119,6 +119,9 @@ public:
                     return std::min({static_cast<std::size_t>(std::ranges::size(v))...});
                 },
                 shared_->views);
+            if (this->options_.chunk_size != 0) {
+                this->expect_chunks(this->total_ / this->options_.chunk_size);
+            }
         }
     }
     ~map_engine_for() override {
