@@ -65,7 +65,7 @@ TEST(Lane, NeighboursShareNoCacheLine) {
         EXPECT_LT(place(i), block->slots.size());
         EXPECT_TRUE(places.insert(place(i)).second) << "index " << i << " has another one's slot";
         for (std::size_t j = i + 1; j < i + 15 && j < lane::block_slots; ++j) {
-            const auto [low, high] = std::minmax(place(i), place(j));
+            const auto [low, high] = std::minmax({place(i), place(j)}); // by value
             EXPECT_LT((low * size + size - 1) / 64, high * size / 64) << i << " and " << j;
         }
     }
